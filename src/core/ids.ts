@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 /*
  * A message's id is its place in the queue followed by a random tail:
  *
- *     0640c1f2e3b4a  7f3k2
+ *     660f98f0e8142  7f3k2
  *     sequence       tail
  *
  * The sequence is a hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): the larger of the store's

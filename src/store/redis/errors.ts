@@ -1,0 +1,62 @@
+import { ErrorReply } from "@redis/client";
+import { type BatonError, StoreError, StoreFullError } from "../../core/errors.ts";
+
+/** Error replies that pass: the command was not run, and can be sent again in a moment. */
+const PASSING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|READONLY|FAILOVER)\b|can't write against a read only replica/;
+
+/** Whether the server did not run the command but will, soon. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof ErrorReply && PASSING.test(error.message);
+}
+
+/** Whether the server is a replica now, so that the master is elsewhere. */
+export function isDemoted(error: unknown): boolean {
+  return error instanceof ErrorReply && /^READONLY\b|read only replica/.test(error.message);
+}
+
+/** Whether the server does not know the script. */
+export function isNoScript(error: unknown): boolean {
+  return error instanceof ErrorReply && error.message.startsWith("NOSCRIPT");
+}
+
+/** Whether user name or password were refused, so that trying again is of no use. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof ErrorReply && /^(WRONGPASS|NOAUTH|NOPERM)\b|invalid (username|password)|without any password/i.test(error.message);
+}
+
+/** An error reply as Baton's error. */
+export function fromReply(error: ErrorReply, what: string, location: string): BatonError {
+  const text = error.message;
+  const cause = { cause: error };
+  // "OOM command not allowed when used memory > 'maxmemory'", also from inside a script.
+  if (/\bOOM\b/.test(text)) {
+    return new StoreFullError(
+      `${location} has reached its maxmemory, so ${what} was refused and nothing was stored. ` +
+        "Let workers drain the queue, or raise maxmemory.",
+      cause,
+    );
+  }
+  if (/\bWRONGTYPE\b/.test(text)) {
+    return new StoreError(
+      "BATON_STORE_CORRUPT",
+      `A key that Baton uses for ${what} holds something else in ${location}: ${text} ` +
+        "Compare `TYPE` of the keys `baton:{<queue>}:*` with docs/redis.md; move the foreign one away, or set another prefix in connect().",
+      cause,
+    );
+  }
+  if (isDenied(error)) {
+    return new StoreError(
+      "BATON_STORE_DENIED",
+      `${location} refused ${what}: ${text}. Check user name and password in the URL, and the user's ACL (~baton:* and the commands in docs/redis.md).`,
+      cause,
+    );
+  }
+  if (/^(MISCONF|NOREPLICAS)\b/.test(text)) {
+    return new StoreError(
+      "BATON_STORE_READ_ONLY",
+      `${location} takes no writes, so ${what} was refused: ${text} Mend its disk, or its replicas, and it goes on.`,
+      cause,
+    );
+  }
+  return new StoreError("BATON_STORE_CORRUPT", `${location} failed ${what}: ${text}`, cause);
+}
