@@ -1,0 +1,124 @@
+import type { Database } from "./database.ts";
+import { countReady, exchange, extend, idleExchange } from "./exchanging.ts";
+import type { Failure } from "./failures.ts";
+import { toFailure } from "./failures.ts";
+import { Ledger } from "./ledger.ts";
+import type { Answers, Ask, ReadyAsk, Verb } from "./protocol.ts";
+import { get, list, queues } from "./reading.ts";
+import { send } from "./sending.ts";
+import { Wakes } from "./wakes.ts";
+
+/** The requests that touch messages, and so belong in a transaction. */
+export type GroupedAsk = Exclude<Ask, { verb: "inspect" | "touch" | "statistics" | "pragma" | "close" }>;
+
+/** What became of a request. */
+export type Outcome = { readonly answer: Answers[Verb] } | { readonly failure: Failure };
+
+/**
+ * Runs all requests that are waiting in one transaction, so that a thousand concurrent sends wait for one fsync.
+ *
+ * If one fails, the transaction is rolled back and each is run again in its own, so that it takes no other along.
+ * That does what a savepoint around each would do, without its cost while nothing fails; and it holds when SQLite
+ * itself rolls back the whole transaction, savepoints included, as it may when the disk is full.
+ */
+export class GroupCommit {
+  readonly #db: Database;
+  readonly #ledger: Ledger;
+  readonly #wakes = new Wakes();
+  #dataVersion = -1;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#ledger = new Ledger(db);
+  }
+
+  /**
+   * Runs requests, in order.
+   *
+   * @returns what became of each, and the queues with messages that became ready: name and count, in turn.
+   */
+  run(asks: readonly GroupedAsk[]): { outcomes: Outcome[]; ready: (string | number)[] } {
+    try {
+      const outcomes = this.#read(asks) ?? this.#write(asks);
+      return { outcomes, ready: this.#wakes.flat() };
+    } catch (error) {
+      this.#ledger.rolledBack();
+      const failure = toFailure(error, this.#db.path, false, this.#db.committing);
+      if (asks.length === 1 || failure.outcome === "unknown") {
+        return { outcomes: asks.map(() => ({ failure })), ready: [] };
+      }
+      const alone = asks.map((ask) => this.run([ask]));
+      return { outcomes: alone.flatMap((one) => one.outcomes), ready: alone.flatMap((one) => one.ready) };
+    }
+  }
+
+  /** Answers requests that change nothing, without the write lock; undefined if one of them needs it. */
+  #read(asks: readonly GroupedAsk[]): Outcome[] | undefined {
+    const writes = (ask: GroupedAsk): boolean =>
+      ask.verb === "send" || ask.verb === "extend" || (ask.verb === "exchange" && ask.settle.ids.length > 0);
+    if (asks.some(writes)) return undefined;
+    return this.#db.read(() => {
+      this.#begin();
+      const outcomes: Outcome[] = [];
+      for (const ask of asks) {
+        const answer = ask.verb === "exchange" ? idleExchange(this.#db, this.#ledger, ask) : this.#answer(ask);
+        if (answer === undefined) return undefined;
+        outcomes.push({ answer });
+      }
+      return outcomes;
+    });
+  }
+
+  #write(asks: readonly GroupedAsk[]): Outcome[] {
+    return this.#db.write(() => {
+      this.#begin();
+      const outcomes = asks.map((ask) => ({ answer: this.#answer(ask) }));
+      this.#ledger.flush();
+      return outcomes;
+    });
+  }
+
+  #begin(): void {
+    this.#ledger.begin();
+    this.#wakes.clear();
+  }
+
+  #answer(ask: GroupedAsk): Answers[Verb] {
+    const db = this.#db;
+    const ledger = this.#ledger;
+    switch (ask.verb) {
+      case "send":
+        return send(db, ledger, this.#wakes, ask);
+      case "exchange":
+        return exchange(db, ledger, this.#wakes, ask);
+      case "extend":
+        return extend(db, ledger, ask);
+      case "get":
+        return get(db, ledger, ask.queue, ask.ids);
+      case "list":
+        return list(db, ledger, ask.queue, ask.request);
+      case "counts":
+        return ledger.counts(ask.queue);
+      case "queues":
+        return queues(db);
+      case "ready":
+        return this.#ready(ask);
+    }
+  }
+
+  #ready(ask: ReadyAsk): readonly number[] {
+    if (ask.ifChanged && !this.#changedByOthers()) return ask.queues.map(() => 0);
+    return ask.queues.map((queue, i) => {
+      const id = this.#ledger.find(queue);
+      return id === undefined ? 0 : countReady(this.#db, id, ask.limits[i] ?? 1);
+    });
+  }
+
+  /** Whether another connection committed since the last call. */
+  #changedByOthers(): boolean {
+    const version = Number(this.#db.sql("PRAGMA data_version").get()?.["data_version"]);
+    const changed = version !== this.#dataVersion;
+    this.#dataVersion = version;
+    return changed;
+  }
+}

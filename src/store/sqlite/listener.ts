@@ -1,0 +1,58 @@
+import type { Clock } from "../../core/clock.ts";
+import { wakePath, watchWakeFile } from "./wake-file.ts";
+
+/** Milliseconds between two looks at whether another process changed the file; the watch makes them a second line. */
+const POLL_MS = 1000;
+/** The same, where the wake file can't be watched. */
+const POLL_UNWATCHED_MS = 100;
+
+/**
+ * Listens for other processes, while somebody waits: by the wake file, and by a slow poll in case a touch is lost.
+ * Watch and timer exist only between `start` and `stop`.
+ */
+export class Listener {
+  readonly #clock: Clock;
+  readonly #path: string | undefined;
+  readonly #look: (ifChanged: boolean) => void;
+  #stopWatching: (() => void) | undefined;
+  #stopPolling: (() => void) | undefined;
+
+  /** @param look called when messages may have become ready; with true when the file may not have changed at all. */
+  constructor(path: string, clock: Clock, look: (ifChanged: boolean) => void) {
+    this.#path = wakePath(path);
+    this.#clock = clock;
+    this.#look = look;
+  }
+
+  start(): void {
+    if (this.#path === undefined) return;
+    this.#watch(this.#path);
+    this.#poll();
+  }
+
+  stop(): void {
+    this.#stopWatching?.();
+    this.#stopPolling?.();
+    this.#stopWatching = undefined;
+    this.#stopPolling = undefined;
+  }
+
+  #watch(path: string): void {
+    this.#stopWatching = watchWakeFile(
+      path,
+      () => this.#look(false),
+      () => {
+        this.#stopWatching?.();
+        this.#stopWatching = undefined;
+        this.#look(false);
+      },
+    );
+  }
+
+  #poll(): void {
+    this.#stopPolling = this.#clock.after(this.#stopWatching === undefined ? POLL_UNWATCHED_MS : POLL_MS, () => {
+      this.#look(true);
+      this.#poll();
+    });
+  }
+}
