@@ -135,3 +135,15 @@ export function abortError(signal: AbortSignal): Error {
     ? signal.reason
     : new BatonError("BATON_ABORTED", "The call was aborted by its signal.", { cause: signal.reason });
 }
+
+/** Some messages of a sendMany could not be stored. */
+export class SendManyError extends StoreError {
+  override readonly name: string = "SendManyError";
+  /** For each message, in order, its id, or undefined if it was not stored (or that is unknown, see `cause`). */
+  readonly ids: readonly (string | undefined)[];
+
+  constructor(message: string, ids: readonly (string | undefined)[], options?: ErrorOptions) {
+    super("BATON_SEND_FAILED", message, options);
+    this.ids = ids;
+  }
+}
