@@ -8,6 +8,8 @@ import { checkPath, MEMORY } from "./path.ts";
 
 /** Pages of write-ahead log after which a commit copies it into the database (4 MB). */
 const CHECKPOINT_PAGES = 1000;
+/** SQLite's page size. */
+const PAGE_BYTES = 4096;
 /** Above this size the log is emptied by force: readers of other processes kept every checkpoint from finishing. */
 const LOG_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Commits between two looks at the log's size. */
@@ -49,6 +51,7 @@ export class Database {
       const patiently = <T>(action: () => T): T => untilFree(action, deadline, () => stillLocked(path, connectTimeout));
       // Before anything is written: a file of another program is left as it is.
       const version = patiently(() => schemaVersion(raw, path));
+      if (version === 0) raw.exec("PRAGMA auto_vacuum = INCREMENTAL");
       patiently(() => raw.exec("PRAGMA journal_mode = WAL"));
       raw.exec(
         `PRAGMA synchronous = ${synchronous}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};` +
@@ -119,8 +122,27 @@ export class Database {
    */
   #curbLog(): void {
     if (this.path === MEMORY) return;
-    const log = statSync(`${this.path}-wal`, { throwIfNoEntry: false });
-    if (log !== undefined && log.size > LOG_LIMIT_BYTES) this.checkpoint();
+    try {
+      const log = statSync(`${this.path}-wal`, { throwIfNoEntry: false });
+      if (log !== undefined && log.size > LOG_LIMIT_BYTES) this.checkpoint();
+    } catch {
+      // Never a reason for what was just committed to fail.
+    }
+  }
+
+  /** Pages of the file that hold nothing. */
+  freePages(): number {
+    return Number(this.sql("PRAGMA freelist_count").get()?.["freelist_count"] ?? 0);
+  }
+
+  /** Gives up to this many free pages at the end of the file back, once the log is copied. */
+  shrink(pages: number): void {
+    this.#transaction("BEGIN IMMEDIATE", () => this.sql(`PRAGMA incremental_vacuum(${pages})`).all());
+  }
+
+  /** Sets after how many bytes of log a commit copies it into the database. */
+  checkpointAfter(bytes: number = CHECKPOINT_PAGES * PAGE_BYTES): void {
+    this.#db.exec(`PRAGMA wal_autocheckpoint = ${Math.max(1, Math.floor(bytes / PAGE_BYTES))}`);
   }
 
   /** Copies the whole log into the database, waiting a little for readers, so that it can begin anew. */

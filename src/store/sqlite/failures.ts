@@ -88,19 +88,24 @@ export function toFailure(error: unknown, path: string, opening: boolean, commit
         cause,
       };
     case 13: // SQLITE_FULL
-      return {
-        code: "BATON_STORE_FULL",
-        message:
-          `There is no room for new messages in ${path}: the disk or the quota is full. Nothing was stored. ` +
-          "Free some space, or let workers drain the queue and send again.",
-        cause,
-      };
+      return full(path, cause);
   }
   if (opening) return unreachable(path, cause);
   return {
     code: "BATON_STORE_UNAVAILABLE",
     message: `The SQLite file ${path} could not be used (${cause}). Look at the disk and the file, then try again.`,
     outcome: committing ? "unknown" : "not-applied",
+    cause,
+  };
+}
+
+/** There is no room. */
+export function full(path: string, cause: string): Failure {
+  return {
+    code: "BATON_STORE_FULL",
+    message:
+      `There is no room for new messages in ${path} (${cause}). Nothing was stored. ` +
+      "Free some space on the disk, or let workers drain the queue and send again.",
     cause,
   };
 }

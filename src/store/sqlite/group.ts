@@ -1,11 +1,14 @@
 import type { Database } from "./database.ts";
-import { countReady, exchange, extend, idleExchange } from "./exchanging.ts";
+import { exchange, idleExchange } from "./exchanging.ts";
 import type { Failure } from "./failures.ts";
-import { toFailure } from "./failures.ts";
+import { full, isFull, toFailure } from "./failures.ts";
+import { countReady } from "./horizon.ts";
 import { Ledger } from "./ledger.ts";
 import type { Answers, Ask, ReadyAsk, Verb } from "./protocol.ts";
 import { get, list, queues } from "./reading.ts";
+import { Reserve } from "./reserve.ts";
 import { send } from "./sending.ts";
+import { extend } from "./settling.ts";
 import { Wakes } from "./wakes.ts";
 
 /** The requests that touch messages, and so belong in a transaction. */
@@ -25,11 +28,13 @@ export class GroupCommit {
   readonly #db: Database;
   readonly #ledger: Ledger;
   readonly #wakes = new Wakes();
+  readonly #reserve: Reserve;
   #dataVersion = -1;
 
   constructor(db: Database) {
     this.#db = db;
     this.#ledger = new Ledger(db);
+    this.#reserve = new Reserve(db);
   }
 
   /**
@@ -44,11 +49,12 @@ export class GroupCommit {
     } catch (error) {
       this.#ledger.rolledBack();
       const failure = toFailure(error, this.#db.path, false, this.#db.committing);
-      if (asks.length === 1 || failure.outcome === "unknown") {
-        return { outcomes: asks.map(() => ({ failure })), ready: [] };
-      }
-      const alone = asks.map((ask) => this.run([ask]));
-      return { outcomes: alone.flatMap((one) => one.outcomes), ready: alone.flatMap((one) => one.ready) };
+      const alone = asks.length === 1;
+      // A full queue must drain itself: whoever ends a lease gets the room kept for that.
+      if (alone && isFull(error) && asks[0]?.verb !== "send" && this.#reserve.spend()) return this.run(asks);
+      if (alone || failure.outcome === "unknown") return { outcomes: asks.map(() => ({ failure })), ready: [] };
+      const each = asks.map((ask) => this.run([ask]));
+      return { outcomes: each.flatMap((one) => one.outcomes), ready: each.flatMap((one) => one.ready) };
     }
   }
 
@@ -70,9 +76,13 @@ export class GroupCommit {
   }
 
   #write(asks: readonly GroupedAsk[]): Outcome[] {
+    const room = this.#reserve.hasRoom(bytesSent(asks));
     return this.#db.write(() => {
       this.#begin();
-      const outcomes = asks.map((ask) => ({ answer: this.#answer(ask) }));
+      const outcomes = asks.map((ask) => {
+        if (!room && ask.verb === "send") return { failure: full(this.#db.path, "the disk is full") };
+        return { answer: this.#answer(ask) };
+      });
       this.#ledger.flush();
       return outcomes;
     });
@@ -121,4 +131,9 @@ export class GroupCommit {
     this.#dataVersion = version;
     return changed;
   }
+}
+
+/** The bytes of all bodies to be sent, about. */
+function bytesSent(asks: readonly GroupedAsk[]): number {
+  return asks.reduce((bytes, ask) => bytes + (ask.verb === "send" ? ask.bytes : 0), 0);
 }

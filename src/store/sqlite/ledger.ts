@@ -1,3 +1,4 @@
+import { newTail } from "../../core/ids.ts";
 import { STATES } from "../../core/state.ts";
 import type { State } from "../../core/state.ts";
 import type { Counts } from "../store.ts";
@@ -16,6 +17,7 @@ export class Ledger {
   readonly #changes = new Map<number, number[]>();
   #lastSequence: number | undefined;
   #handedOut = false;
+  #tail: string | undefined;
 
   constructor(db: Database) {
     this.#db = db;
@@ -26,6 +28,13 @@ export class Ledger {
     this.#changes.clear();
     this.#lastSequence = undefined;
     this.#handedOut = false;
+    this.#tail = undefined;
+  }
+
+  /** The random tail of the ids this transaction hands out. One for all: drawing it costs more than storing a message. */
+  get tail(): string {
+    this.#tail ??= newTail();
+    return this.#tail;
   }
 
   /** Forgets queues that were added in a transaction that was rolled back. */

@@ -48,7 +48,11 @@ export interface SendAsk {
   readonly verb: "send";
   readonly queue: string;
   readonly now: number;
-  readonly data: readonly string[];
+  readonly count: number;
+  /** Bytes of all bodies, about. */
+  readonly bytes: number;
+  /** The bodies; as the text of a JSON array if {@link sendAsk} found them plain. */
+  readonly data: readonly string[] | string;
   readonly codecs: Column;
   readonly delays: Column;
   readonly priorities: Column;
@@ -162,16 +166,38 @@ export function codecOf(code: number): Codec {
   return CODECS[code] ?? (String(code) as Codec);
 }
 
+/**
+ * Bodies of more characters than this are kept apart: a change of state rewrites the message's row, and in a row
+ * that overflows its page it would copy the body each time.
+ */
+export const LONGEST_INLINE_BODY = 2000;
+
+/** The fewest plain messages worth being handed to SQLite as one text. */
+const FEWEST_AS_TEXT = 8;
+
+/**
+ * A send. Many short messages of JSON with neither delay nor priority are plain: their bodies go as one text, which
+ * SQLite takes apart itself, in half the time of a statement for each (0.85 ms for 1,000, against 1.65 ms).
+ */
 export function sendAsk(queue: string, now: number, messages: readonly NewMessage[]): SendAsk {
-  return {
-    verb: "send",
-    queue,
-    now,
-    data: messages.map((message) => message.body.data),
-    codecs: column(messages.map((message) => CODECS.indexOf(message.body.codec))),
-    delays: column(messages.map((message) => message.delay)),
-    priorities: column(messages.map((message) => message.priority)),
-  };
+  const bodies = messages.map((message) => message.body.data);
+  const codecs = column(messages.map((message) => CODECS.indexOf(message.body.codec)));
+  const delays = column(messages.map((message) => message.delay));
+  const priorities = column(messages.map((message) => message.priority));
+  let bytes = 0;
+  let longest = 0;
+  for (const body of bodies) {
+    bytes += body.length;
+    longest = Math.max(longest, body.length);
+  }
+  const plain =
+    bodies.length >= FEWEST_AS_TEXT &&
+    longest <= LONGEST_INLINE_BODY &&
+    codecs === undefined &&
+    delays === undefined &&
+    priorities === undefined;
+  const data = plain ? JSON.stringify(bodies) : bodies;
+  return { verb: "send", queue, now, count: bodies.length, bytes, data, codecs, delays, priorities };
 }
 
 export function leasesOf(leases: readonly Lease[]): Leases {

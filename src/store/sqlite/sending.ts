@@ -1,44 +1,54 @@
-import { newTail } from "../../core/ids.ts";
 import type { Database } from "./database.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Answers, SendAsk } from "./protocol.ts";
-import { STATE_CODES } from "./protocol.ts";
+import { LONGEST_INLINE_BODY, STATE_CODES } from "./protocol.ts";
 import type { Wakes } from "./wakes.ts";
 
-/**
- * Bodies of more characters than this are kept apart: a change of state rewrites the message's row, and in a row
- * that overflows its page it would copy the body each time.
- */
-const LONGEST_INLINE_BODY = 2000;
+const { ready: READY, delayed: DELAYED } = STATE_CODES;
 
-const INSERT =
-  "INSERT INTO messages (seq, queue, state, place, priority, tail, codec, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+const INSERT = `INSERT INTO messages (seq, queue, state, place, priority, tail, codec, body)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT_PLAIN = `INSERT INTO messages (seq, queue, state, place, priority, tail, codec, body)
+  SELECT ?1 + key, ?2, ${READY}, 0, 0, ?3, 0, value FROM json_each(?4)`;
 
 /** Stores messages in the order given. */
 export function send(db: Database, ledger: Ledger, wakes: Wakes, ask: SendAsk): Answers["send"] {
-  const { queue, now, data, codecs, delays, priorities } = ask;
-  const id = ledger.need(queue);
-  const first = ledger.nextSequences(data.length, now);
-  const tail = newTail();
+  const queue = ledger.need(ask.queue);
+  const first = ledger.nextSequences(ask.count, ask.now);
+  const { tail } = ledger;
+  let delayed = 0;
+  if (typeof ask.data === "string") db.sql(INSERT_PLAIN).run(first, queue, tail, ask.data);
+  else delayed = insertEach(db, ask, ask.data, queue, first, tail);
+  ledger.count(queue, "delayed", delayed);
+  ledger.count(queue, "ready", ask.count - delayed);
+  wakes.cameReady(ask.queue, ask.count - delayed);
+  return { first, tail };
+}
+
+/** @returns how many are delayed. */
+function insertEach(
+  db: Database,
+  { now, codecs, delays, priorities }: SendAsk,
+  data: readonly string[],
+  queue: number,
+  first: number,
+  tail: string,
+): number {
   const insert = db.sql(INSERT);
   let delayed = 0;
-  let seq = first;
-  for (let i = 0; i < data.length; i += 1, seq += 1) {
-    const body = data[i] ?? "";
+  data.forEach((body, i) => {
+    const seq = first + i;
     const priority = priorities?.[i] ?? 0;
     const delay = Math.round(delays?.[i] ?? 0);
     const inline = body.length <= LONGEST_INLINE_BODY;
     const codec = codecs?.[i] ?? 0;
     if (delay > 0) {
       delayed += 1;
-      insert.run(seq, id, STATE_CODES.delayed, now + delay, priority, tail, codec, inline ? body : null);
+      insert.run(seq, queue, DELAYED, now + delay, priority, tail, codec, inline ? body : null);
     } else {
-      insert.run(seq, id, STATE_CODES.ready, -priority, priority, tail, codec, inline ? body : null);
+      insert.run(seq, queue, READY, -priority, priority, tail, codec, inline ? body : null);
     }
     if (!inline) db.sql("INSERT INTO bodies (seq, data) VALUES (?, ?)").run(seq, body);
-  }
-  ledger.count(id, "delayed", delayed);
-  ledger.count(id, "ready", data.length - delayed);
-  wakes.cameReady(queue, data.length - delayed);
-  return { first, tail };
+  });
+  return delayed;
 }

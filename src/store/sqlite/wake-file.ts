@@ -1,4 +1,4 @@
-import { closeSync, openSync, watch, writeSync } from "node:fs";
+import { closeSync, constants, openSync, watch, writeSync } from "node:fs";
 import type { FSWatcher } from "node:fs";
 import { MEMORY } from "./path.ts";
 
@@ -43,7 +43,7 @@ export class WakeFile {
     this.#timer = undefined;
     this.#last = performance.now();
     try {
-      this.#file ??= openSync(path, "a");
+      this.#file ??= openSync(path, constants.O_RDWR | constants.O_CREAT);
       writeSync(this.#file, BYTE, 0, 1, 0);
     } catch {
       // The others find out at their next poll, a second later at most.
