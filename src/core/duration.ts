@@ -1,5 +1,6 @@
 import ms from "ms";
 import { UsageError } from "./errors.ts";
+import { describe } from "./options.ts";
 
 /** Milliseconds, or a string such as `"500ms"`, `"30s"`, `"5m"`, `"2h"`, `"7 days"`. */
 export type Duration = number | string;
@@ -21,7 +22,7 @@ export function parseDuration(value: Duration, name: string): number {
   if (parsed === undefined || !Number.isFinite(parsed) || parsed < 0 || parsed > LONGEST_MS) {
     throw new UsageError(
       "BATON_DURATION_INVALID",
-      `${name} is ${JSON.stringify(value) ?? String(value)}, which is not a duration. ` +
+      `${name} is ${describe(value)}, which is not a duration. ` +
         `Give milliseconds as a number from 0 up, or a string like "500ms", "30s", "5m", "2h" or "7d".`,
     );
   }

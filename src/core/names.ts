@@ -1,4 +1,5 @@
 import { UsageError } from "./errors.ts";
+import { describe } from "./options.ts";
 
 const LONGEST_NAME = 128;
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._/@-]*$/u;
@@ -15,7 +16,7 @@ export function checkQueueName(name: string): string {
   if (typeof name !== "string" || name.length > LONGEST_NAME || !NAME.test(name)) {
     throw new UsageError(
       "BATON_QUEUE_NAME_INVALID",
-      `${JSON.stringify(name) ?? String(name)} can't be a queue's name. ` +
+      `${describe(name)} can't be a queue's name. ` +
         `Use 1 to ${LONGEST_NAME} letters, digits, ".", "_", "-", "/" or "@", beginning with a letter or a digit.`,
     );
   }

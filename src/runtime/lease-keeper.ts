@@ -80,12 +80,13 @@ export class LeaseKeeper {
         );
       }
       const at = message.leasedUntil - (lease * 2) / 3;
-      if (at <= now) {
+      // Those that would be due soon come along, so that leases taken at different times end up in one call.
+      if (at <= now + lease / 6) {
         const batch = due.get(lease);
         if (batch === undefined) due.set(lease, [message]);
         else batch.push(message);
         // Tried again soon if this fails.
-        next = Math.min(next, now + lease / 6);
+        next = Math.min(next, now + lease / 4);
       } else next = Math.min(next, at);
     }
     for (const [lease, messages] of due) {

@@ -52,6 +52,7 @@ export class Message<T = unknown> {
   #aborted: { readonly reason: Error } | undefined;
   #controller: AbortController | undefined;
   #ended: string | undefined;
+  #lostBy: LeaseLostError | undefined;
 
   /** Made by the library only. */
   constructor(origin: MessageOrigin, delivery: Delivery, body: T, token: string, leasedUntil: number) {
@@ -98,6 +99,11 @@ export class Message<T = unknown> {
   /** Whether the lease was ended by this process, or is known to be lost. */
   get ended(): boolean {
     return this.#ended !== undefined;
+  }
+
+  /** For the library: how the lease was found to be lost, if it was. */
+  get lostBy(): LeaseLostError | undefined {
+    return this.#lostBy;
   }
 
   /** Monotonic time until which the lease is certain. */
@@ -158,7 +164,7 @@ export class Message<T = unknown> {
     const ms = parseDuration(duration, "message.extend's duration");
     if (this.#ended !== undefined) throw this.#lost(`it was ${this.#ended} before`);
     await this.#origin.keeper.extend([this], ms);
-    if (this.ended) throw this.#lost("it ran out, and the message was given to others or ended by them");
+    if (this.#lostBy !== undefined) throw this.#lostBy;
   }
 
   /** For the library: the lease was extended; monotonic. */
@@ -168,8 +174,9 @@ export class Message<T = unknown> {
 
   /** For the library: the store says that the lease is not held. */
   lost(): void {
-    this.#ended ??= "lost";
-    this.abort(this.#lost("it ran out, and the message was given to others or ended by them"));
+    this.#ended = "lost";
+    this.#lostBy = this.#lost("it ran out, and the message was given to others or ended by them");
+    this.abort(this.#lostBy);
   }
 
   /** For the library: tell the handler to stop. The first reason counts. */
@@ -184,9 +191,8 @@ export class Message<T = unknown> {
     this.#ended = how;
     this.#origin.keeper.drop(this);
     if (!(await this.#origin.exchanger.settle(settlement))) {
-      const error = this.#lost("it ran out, and the message was given to others or ended by them");
-      this.abort(error);
-      throw error;
+      this.lost();
+      throw this.#lostBy ?? this.#lost("it ran out");
     }
   }
 

@@ -218,7 +218,8 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
       await this.#handler(message, new Context(message));
       cancelTimeout?.();
       if (!message.ended) await message.ack();
-      this.emit("done", message);
+      if (message.lostBy === undefined) this.emit("done", message);
+      else this.emit("lost", message, message.lostBy);
     } catch (error) {
       cancelTimeout?.();
       await this.#failed(message, error);
@@ -228,8 +229,9 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
   }
 
   async #failed(message: Message<T>, error: unknown): Promise<void> {
-    if (error instanceof LeaseLostError) {
-      this.emit("lost", message, error);
+    const lost = message.lostBy ?? error;
+    if (lost instanceof LeaseLostError) {
+      this.emit("lost", message, lost);
       return;
     }
     // A store's refusal of the ack is not the handler's failure; the lease runs out, and the message comes back.
