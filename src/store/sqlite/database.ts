@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { StatementSync } from "node:sqlite";
 import { fullJitter } from "../../core/backoff.ts";
 import { isBusy, stillLocked } from "./failures.ts";
-import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
+import { migrate, schemaVersion } from "./migrations.ts";
 import { checkPath, MEMORY } from "./path.ts";
 
 /** Pages of write-ahead log after which a commit copies it into the database (4 MB). */
@@ -50,17 +50,18 @@ export class Database {
       const deadline = performance.now() + connectTimeout;
       const patiently = <T>(action: () => T): T => untilFree(action, deadline, () => stillLocked(path, connectTimeout));
       // Before anything is written: a file of another program is left as it is.
-      const version = patiently(() => schemaVersion(raw, path));
-      if (version === 0) raw.exec("PRAGMA auto_vacuum = INCREMENTAL");
+      const version = patiently(() => inTransaction(raw, "BEGIN", () => schemaVersion(raw, path)));
+      // Free pages can be given back only by a file that was made so.
+      if (version === 0) patiently(() => raw.exec("PRAGMA auto_vacuum = INCREMENTAL"));
       patiently(() => raw.exec("PRAGMA journal_mode = WAL"));
-      raw.exec(
-        `PRAGMA synchronous = ${synchronous}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};` +
-          `PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES}; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY`,
+      patiently(() =>
+        raw.exec(
+          `PRAGMA synchronous = ${synchronous}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};` +
+            `PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES}; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY`,
+        ),
       );
       // Taking the write lock shows at once if the file can't be written.
-      patiently(() => raw.exec("BEGIN IMMEDIATE"));
-      if (version < SCHEMA_VERSION) migrate(raw, path);
-      patiently(() => raw.exec("COMMIT"));
+      patiently(() => inTransaction(raw, "BEGIN IMMEDIATE", () => migrate(raw, path)));
       return database;
     } catch (error) {
       raw.close();
@@ -102,18 +103,10 @@ export class Database {
         this.committing = false;
         return result;
       } catch (error) {
-        this.#rollBack();
+        rollBack(this.#db);
         throw error;
       }
     });
-  }
-
-  #rollBack(): void {
-    try {
-      this.#db.exec("ROLLBACK");
-    } catch {
-      // SQLite has rolled back by itself, as it does when the disk is full.
-    }
   }
 
   /**
@@ -161,6 +154,26 @@ export class Database {
   close(): void {
     this.#statements.clear();
     this.#db.close();
+  }
+}
+
+function inTransaction<T>(db: DatabaseSync, begin: string, action: () => T): T {
+  db.exec(begin);
+  try {
+    const result = action();
+    db.exec("COMMIT");
+    return result;
+  } catch (error) {
+    rollBack(db);
+    throw error;
+  }
+}
+
+function rollBack(db: DatabaseSync): void {
+  try {
+    db.exec("ROLLBACK");
+  } catch {
+    // SQLite has rolled back by itself, as it does when the disk is full.
   }
 }
 

@@ -67,7 +67,7 @@ export function isFull(error: unknown): boolean {
 export function toFailure(error: unknown, path: string, opening: boolean, committing = false): Failure {
   if (error instanceof FailureError) return error.failure;
   const cause = error instanceof Error ? error.message : String(error);
-  switch (resultCode(error)) {
+  switch (resultCode(error) ?? 0) {
     case 3: // SQLITE_PERM
     case 23: // SQLITE_AUTH
       return denied(path, cause);
@@ -89,14 +89,15 @@ export function toFailure(error: unknown, path: string, opening: boolean, commit
       };
     case 13: // SQLITE_FULL
       return full(path, cause);
+    default:
+      if (opening) return unreachable(path, cause);
+      return {
+        code: "BATON_STORE_UNAVAILABLE",
+        message: `The SQLite file ${path} could not be used (${cause}). Look at the disk and the file, then try again.`,
+        outcome: committing ? "unknown" : "not-applied",
+        cause,
+      };
   }
-  if (opening) return unreachable(path, cause);
-  return {
-    code: "BATON_STORE_UNAVAILABLE",
-    message: `The SQLite file ${path} could not be used (${cause}). Look at the disk and the file, then try again.`,
-    outcome: committing ? "unknown" : "not-applied",
-    cause,
-  };
 }
 
 /** There is no room. */

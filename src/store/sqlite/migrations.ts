@@ -71,7 +71,8 @@ const MIGRATIONS: readonly string[] = [
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /**
- * The version of the schema in the file; 0 for an empty file.
+ * The version of the schema in the file; 0 for an empty file. The caller holds a transaction: another process may be
+ * making the schema.
  *
  * @throws a failure if the file is not ours, or of a newer schema.
  */

@@ -71,10 +71,14 @@ function toMessage(row: Row): StoredMessage {
     crashes: Number(row["crashes"]),
     state,
     ...(state === "delayed" ? { dueAt: place } : {}),
-    ...(state === "active" ? { leaseExpiresAt: place, token: String(row["token"] ?? "") } : {}),
+    ...(state === "active" ? { leaseExpiresAt: place, token: textOf(row["token"]) } : {}),
     ...(state === "dead" ? { reason: reasonOf(row["reason"]), diedAt: place } : {}),
     ...(error === undefined ? {} : { error }),
   };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function reasonOf(code: unknown): DeadReason {
