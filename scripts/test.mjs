@@ -14,7 +14,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isMarked, processes, stillRunning } from "./lib/processes.mjs";
+import { current, isMarked, processes } from "./lib/processes.mjs";
 import { projectEnv, projectNode, ROOT, say } from "./lib/project.mjs";
 
 /** More than cores: tests mostly wait. */
@@ -83,10 +83,12 @@ function look() {
 function review() {
   others.clear();
   for (const one of ours.values()) {
-    if (one.parent !== child.pid || one.ended || Date.now() - one.since < FILE_SECONDS * 1000 || !stillRunning(one)) continue;
+    if (one.parent !== child.pid || one.ended || Date.now() - one.since < FILE_SECONDS * 1000) continue;
     one.ended = true;
+    const now = current(one);
+    if (now === undefined) continue;
     say(
-      `Ended after ${FILE_SECONDS} s: ${one.command}\n` +
+      `Ended after ${FILE_SECONDS} s: ${now.command}\n` +
         "Its tests may be over; then a timer, a socket, a worker thread or a server that one of them left open kept it alive.",
     );
     kill(one);
@@ -96,7 +98,7 @@ function review() {
 async function leftProcesses() {
   others.clear();
   look();
-  const running = () => [...ours.values()].filter((one) => one.pid !== child.pid && stillRunning(one));
+  const running = () => [...ours.values()].flatMap((one) => (one.pid === child.pid ? [] : (current(one) ?? [])));
   for (let waited = 0; waited < GRACE && running().length > 0; waited += 50) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -9,9 +9,10 @@ export function processes(except = new Set()) {
   return list().flatMap((pid) => (except.has(pid) ? [] : (inspect(pid) ?? [])));
 }
 
-/** Whether it is still the same process and runs. */
-export function stillRunning({ pid, started }) {
-  return inspect(pid)?.started === started;
+/** The process as it is now (one just forked still has its parent's command); undefined if it has ended. */
+export function current({ pid, started }) {
+  const now = inspect(pid);
+  return now?.started === started ? now : undefined;
 }
 
 /** Whether the process has the marker in its environment, or works in the folder (redis-server wipes its environment). */
