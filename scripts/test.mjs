@@ -11,7 +11,7 @@
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { current, isMarked, processes } from "./lib/processes.mjs";
@@ -34,6 +34,7 @@ const REVIEW_INTERVAL = 1_000;
 const WITH_VALUE = /^(--test-(concurrency|coverage-\w+|global-setup|isolation|name-pattern|reporter|reporter-destination|rerun-failures|shard|skip-pattern|timeout)|--import|--require|-r|--env-file)$/;
 
 const temp = realpathSync(mkdtempSync(join(tmpdir(), "baton-test-")));
+chmodSync(temp, 0o755); // for tests that run a process as another user
 const marker = `BATON_TEST_RUN=${randomBytes(8).toString("hex")}`;
 /** The run's processes, by pid. */
 const ours = new Map();
