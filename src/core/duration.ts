@@ -32,5 +32,6 @@ export function parseDuration(value: Duration, name: string): number {
 function parseText(value: unknown): number | undefined {
   if (typeof value !== "string" || value.trim() === "" || value.length > LONGEST_TEXT) return undefined;
   // `ms` is typed for literals it knows; it answers undefined for any other text.
-  return ms(value.trim() as ms.StringValue) as number | undefined;
+  const parse: (text: ms.StringValue) => number | undefined = ms;
+  return parse(value.trim() as ms.StringValue);
 }

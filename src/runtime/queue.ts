@@ -1,16 +1,17 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Clock } from "../core/clock.ts";
-import { decodeBody, encodeBody } from "../core/codec.ts";
+import { encodeBody } from "../core/codec.ts";
 import { parseDuration, type Duration } from "../core/duration.ts";
-import { BatonError, BodyError, ClosedError, SendManyError, abortError, UsageError } from "../core/errors.ts";
-import { isId, sentAtOf, type TokenSource } from "../core/ids.ts";
+import { BodyError, ClosedError, SendManyError, abortError, UsageError } from "../core/errors.ts";
+import { isId, type TokenSource } from "../core/ids.ts";
 import { checkInteger, checkKeys, checkSignal, describe } from "../core/options.ts";
-import { type DeadReason, type ErrorRecord, type State, STATES } from "../core/state.ts";
-import { type Counts, MAX_BATCH, type NewMessage, type Store, type StoredMessage } from "../store/store.ts";
+import { type State, STATES } from "../core/state.ts";
+import { type Counts, MAX_BATCH, type NewMessage, type Store } from "../store/store.ts";
 import { consume, type ConsumeOptions } from "./consume.ts";
 import { Exchanger } from "./exchanger.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Message } from "./message.ts";
+import { type MessageInfo, toMessageInfo } from "./message-info.ts";
 import { describeIssues, Pull } from "./pull.ts";
 import { Sender } from "./sender.ts";
 import { type Handler, type WorkOptions, Worker } from "./worker.ts";
@@ -63,31 +64,6 @@ export interface ListOptions {
   readonly cursor?: string;
 }
 
-/** A message as it can be looked at. */
-export interface MessageInfo {
-  readonly id: string;
-  readonly queue: string;
-  readonly state: State;
-  /** Undefined if it can't be decoded. */
-  readonly body: unknown;
-  readonly priority: number;
-  readonly failures: number;
-  readonly crashes: number;
-  readonly sentAt: Date;
-  /** `delayed` only. */
-  readonly dueAt?: Date;
-  /** `active` only. */
-  readonly leaseExpiresAt?: Date;
-  /** `active` only: the connection that holds it. */
-  readonly holder?: string;
-  /** `dead` only. */
-  readonly reason?: DeadReason;
-  /** `dead` only. */
-  readonly diedAt?: Date;
-  /** The last failure. */
-  readonly error?: ErrorRecord;
-}
-
 const MAX_PRIORITY = 1_000_000;
 const MAX_CONCURRENCY = 100_000;
 const LONGEST_RECEIVE_WAIT_MS = 3_600_000;
@@ -130,7 +106,7 @@ export class Queue<Input = unknown, Output = Input> {
     this.#sender = new Sender(host.store, name);
     this.#exchanger = new Exchanger(host.store, name, host.clock, host.tokens, crashes);
     this.#keeper = new LeaseKeeper(host.store, name, host.clock);
-    this.#pull = new Pull({ queue: name, exchanger: this.#exchanger, keeper: this.#keeper, attempts }, schema as StandardSchemaV1<unknown, Output> | undefined);
+    this.#pull = new Pull({ queue: name, exchanger: this.#exchanger, keeper: this.#keeper, attempts }, schema);
   }
 
   /**
@@ -271,7 +247,7 @@ export class Queue<Input = unknown, Output = Input> {
   async get(id: string): Promise<MessageInfo | undefined> {
     if (!isId(id)) return undefined;
     const [found] = await this.#host.store.get(this.name, [id]);
-    return found === undefined ? undefined : this.#info(found);
+    return found === undefined ? undefined : toMessageInfo(this.name, found);
   }
 
   /** The messages of one state, a page at a time, in the order they will be received, fall due, run out or died. */
@@ -283,7 +259,7 @@ export class Queue<Input = unknown, Output = Input> {
     }
     checkInteger(limit, "queue.list's limit", 1, MAX_BATCH);
     const page = await this.#host.store.list(this.name, { state, limit, ...(cursor === undefined ? {} : { cursor }) });
-    return { messages: page.messages.map((message) => this.#info(message)), next: page.next };
+    return { messages: page.messages.map((message) => toMessageInfo(this.name, message)), next: page.next };
   }
 
   /** For the library: stops workers and waits, and resolves when all that was asked for has ended. */
@@ -311,35 +287,6 @@ export class Queue<Input = unknown, Output = Input> {
       delay: delay === undefined ? 0 : parseDuration(delay, `${where}'s delay`),
       priority: priority === undefined ? 0 : checkInteger(priority, `${where}'s priority`, 0, MAX_PRIORITY),
     };
-  }
-
-  #info(message: StoredMessage): MessageInfo {
-    const { id, state, priority, failures, crashes, dueAt, leaseExpiresAt, token, reason, diedAt, error } = message;
-    return {
-      id,
-      queue: this.name,
-      state,
-      body: this.#decodedOrNothing(message),
-      priority,
-      failures,
-      crashes,
-      sentAt: new Date(sentAtOf(id)),
-      ...(dueAt === undefined ? {} : { dueAt: new Date(dueAt) }),
-      ...(leaseExpiresAt === undefined ? {} : { leaseExpiresAt: new Date(leaseExpiresAt) }),
-      ...(token === undefined ? {} : { holder: token.split(".", 1)[0] ?? token }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(diedAt === undefined ? {} : { diedAt: new Date(diedAt) }),
-      ...(error === undefined ? {} : { error }),
-    };
-  }
-
-  #decodedOrNothing(message: StoredMessage): unknown {
-    try {
-      return decodeBody(message.body, this.name, message.id);
-    } catch (error) {
-      if (error instanceof BatonError) return undefined;
-      throw error;
-    }
   }
 }
 

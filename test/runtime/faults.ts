@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { it } from "node:test";
-import { SendManyError, StoreFullError, StoreUnavailableError } from "../../src/index.ts";
-import { aborted, batonOn, gate, withBaton } from "./helpers.ts";
+import { type Baton, SendManyError, StoreFullError, StoreUnavailableError } from "../../src/index.ts";
+import { aborted, gate, withBaton } from "./helpers.ts";
 import { FaultyStore } from "./faulty-store.ts";
 import { type Engine, freshName } from "./suite.ts";
 
 /** What the client does when the store fails at the worst moment, and how many calls it needs when it does not. */
 export function faultCases(engine: Engine): void {
   const replyLost = (): StoreUnavailableError => new StoreUnavailableError("the reply was lost", "unknown");
-  const withFaults = (body: (baton: ReturnType<typeof batonOn>, store: FaultyStore) => Promise<void>): (() => Promise<void>) => {
+  const withFaults = (body: (baton: Baton, store: FaultyStore) => Promise<void>): (() => Promise<void>) => {
     let faulty: FaultyStore | undefined;
     return withBaton(
       {

@@ -31,7 +31,7 @@ export class EventLog {
 export function readLog(path: string): DemoEvent[] {
   const lines = readFileSync(path, "utf8").split("\n");
   lines.pop();
-  return lines.map((line): DemoEvent => JSON.parse(line));
+  return lines.map((line) => JSON.parse(line) as DemoEvent);
 }
 
 /** Milliseconds of the machine's monotonic clock. */
