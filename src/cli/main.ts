@@ -26,7 +26,10 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 watchOutput();
+// The command is over when it says so, not when nothing else happens to keep the process alive.
+const hold = setInterval(() => {}, 2 ** 30);
 const exit = await run(argv.slice(2));
+clearInterval(hold);
 await flushOutput();
 // A handler's module may have left timers or sockets open; the command is over all the same.
 process.exit(exit);

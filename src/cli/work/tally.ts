@@ -42,7 +42,7 @@ export class Tally {
     worker.on("lost", (message, error) => {
       this.lost += 1;
       this.#event("lost", message, { error: error.message });
-      this.#say(`baton: message ${message.id} was lost to another worker: ${error.message}`);
+      this.#say(`baton: ${error.message} [${error.code}]`);
     });
     worker.on("unreadable", (id, error) => {
       this.dead += 1;
