@@ -1,0 +1,4 @@
+import { model } from "./factories.ts";
+import { conformance } from "./suite.ts";
+
+conformance("model", model);

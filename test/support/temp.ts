@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A directory of its own for a test. */
+export interface TempDirectory extends Disposable {
+  readonly path: string;
+  /** The path of a file in it. */
+  file(name: string): string;
+  /** Removes it with all that is in it. Idempotent; done at the end of the process at the latest. */
+  remove(): void;
+}
+
+const left = new Set<string>();
+
+/** Makes an empty directory that is removed when it is disposed of, or when the process ends. */
+export function tempDirectory(): TempDirectory {
+  const path = mkdtempSync(join(tmpdir(), "baton-"));
+  if (left.size === 0) process.once("exit", removeAll);
+  left.add(path);
+  const remove = (): void => {
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+    left.delete(path);
+    if (left.size === 0) process.off("exit", removeAll);
+  };
+  return { path, file: (name) => join(path, name), remove, [Symbol.dispose]: remove };
+}
+
+function removeAll(): void {
+  for (const path of left) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+}
