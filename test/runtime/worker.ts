@@ -273,4 +273,29 @@ export function workerCases(engine: Engine): void {
       }
     },
   );
+
+  it(
+    "an idle worker gets the messages of a holder that vanished, though it had no news of them",
+    { skip: engine.shared ? false : "a store in memory belongs to one connection" },
+    withBaton(engine, async (baton) => {
+      const queue = baton.queue<string>(freshName());
+      const done: string[] = [];
+      const worker = queue.work(({ body }) => void done.push(body));
+      // The worker is idle, and has looked before the other one came.
+      const first = once(worker, "done");
+      await queue.send("first");
+      await first;
+      const other = await engine.open();
+      const victim = batonOn(other);
+      let held: unknown[] = [];
+      while (held.length === 0) {
+        await victim.queue(queue.name).send("second");
+        held = await victim.queue(queue.name).receive({ lease: 300 });
+      }
+      const { length } = done;
+      await other.close();
+      while (done.length === length) await once(worker, "done");
+      assert.equal(done.at(-1), "second");
+    }),
+  );
 }

@@ -2,9 +2,9 @@ import type { Database } from "./database.ts";
 import { exchange, idleExchange } from "./exchanging.ts";
 import type { Failure } from "./failures.ts";
 import { full, isFull, toFailure } from "./failures.ts";
-import { countReady } from "./horizon.ts";
+import { countReady, horizon, nextDue } from "./horizon.ts";
 import { Ledger } from "./ledger.ts";
-import type { Answers, Ask, ReadyAsk, Verb } from "./protocol.ts";
+import type { Answers, Ask, Outlook, ReadyAsk, Verb } from "./protocol.ts";
 import { get, list, queues } from "./reading.ts";
 import { Reserve } from "./reserve.ts";
 import { send } from "./sending.ts";
@@ -116,12 +116,18 @@ export class GroupCommit {
     }
   }
 
-  #ready(ask: ReadyAsk): readonly number[] {
-    if (ask.ifChanged && !this.#changedByOthers()) return ask.queues.map(() => 0);
-    return ask.queues.map((queue, i) => {
+  #ready(ask: ReadyAsk): Outlook {
+    if (ask.ifChanged && !this.#changedByOthers()) return { wakes: ask.queues.map(() => 0), nextDue: undefined };
+    let next: number | undefined;
+    const wakes = ask.queues.map((queue, i) => {
       const id = this.#ledger.find(queue);
-      return id === undefined ? 0 : countReady(this.#db, id, ask.limits[i] ?? 1);
+      if (id === undefined) return 0;
+      const ahead = nextDue(horizon(this.#db, id), ask.now);
+      if (ahead === 0) return Math.max(1, countReady(this.#db, id, ask.limits[i] ?? 1));
+      next = Math.min(next ?? Infinity, ahead ?? Infinity);
+      return countReady(this.#db, id, ask.limits[i] ?? 1);
     });
+    return { wakes, nextDue: next === Infinity ? undefined : next };
   }
 
   /** Whether another connection committed since the last call. */

@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
+import { Stagger } from "./stagger.ts";
 import { wakePath, watchWakeFile } from "./wake-file.ts";
 
 /** Milliseconds between two looks at whether another process changed the file; the watch makes them a second line. */
@@ -14,6 +15,8 @@ export class Listener {
   readonly #clock: Clock;
   readonly #path: string | undefined;
   readonly #look: (ifChanged: boolean) => void;
+  readonly #stagger = new Stagger();
+  #looking: NodeJS.Timeout | undefined;
   #stopWatching: (() => void) | undefined;
   #stopPolling: (() => void) | undefined;
 
@@ -33,14 +36,32 @@ export class Listener {
   stop(): void {
     this.#stopWatching?.();
     this.#stopPolling?.();
+    clearTimeout(this.#looking);
     this.#stopWatching = undefined;
     this.#stopPolling = undefined;
+    this.#looking = undefined;
+  }
+
+  /** Tells whether a look that ended a wait led to a message. */
+  learn(found: boolean): void {
+    this.#stagger.learn(found);
+  }
+
+  #touched(): void {
+    if (this.#looking !== undefined) return;
+    const delay = this.#stagger.delay();
+    if (delay === 0) return this.#look(false);
+    // Not by the injected clock: what it spreads are processes, each with a clock of its own.
+    this.#looking = setTimeout(() => {
+      this.#looking = undefined;
+      this.#look(false);
+    }, delay);
   }
 
   #watch(path: string): void {
     this.#stopWatching = watchWakeFile(
       path,
-      () => this.#look(false),
+      () => this.#touched(),
       () => {
         this.#stopWatching?.();
         this.#stopWatching = undefined;

@@ -69,13 +69,22 @@ export interface ExchangeAsk {
   readonly crashLimit: number;
 }
 
-/** Of the queues that are waited for: how many messages are ready, counted up to `limits`. */
+/** Of the queues that are waited for: what there is to do, and when there will be more. */
 export interface ReadyAsk {
   readonly verb: "ready";
+  readonly now: number;
   readonly queues: readonly string[];
+  /** For each queue, how far to count. */
   readonly limits: readonly number[];
   /** Whether to look only if another connection has changed the file since the last time. */
   readonly ifChanged: boolean;
+}
+
+export interface Outlook {
+  /** For each queue, how many waits to end: one for each ready message, or one if there is something to heal. */
+  readonly wakes: readonly number[];
+  /** Milliseconds until the first of them has something to heal; undefined if nothing is known to come, or nothing changed. */
+  readonly nextDue: number | undefined;
 }
 
 export interface Leases {
@@ -104,7 +113,7 @@ export interface Answers {
   readonly list: Page;
   readonly counts: Counts;
   readonly queues: readonly string[];
-  readonly ready: readonly number[];
+  readonly ready: Outlook;
   readonly inspect: StoreInfo;
   readonly touch: undefined;
   readonly statistics: Statistics;

@@ -1,4 +1,5 @@
 import type { Database } from "./database.ts";
+import { horizon } from "./horizon.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Answers, SendAsk } from "./protocol.ts";
 import { LONGEST_INLINE_BODY, STATE_CODES } from "./protocol.ts";
@@ -18,7 +19,12 @@ export function send(db: Database, ledger: Ledger, wakes: Wakes, ask: SendAsk): 
   const { tail } = ledger;
   let delayed = 0;
   if (typeof ask.data === "string") db.sql(INSERT_PLAIN).run(first, queue, tail, ask.data);
-  else delayed = insertEach(db, ask, ask.data, queue, first, tail);
+  else {
+    const { due } = horizon(db, queue);
+    delayed = insertEach(db, ask, ask.data, queue, first, tail);
+    // Whoever waits for the first delayed message must learn that another comes before it.
+    if (delayed > 0 && horizon(db, queue).due < due) wakes.cameReady(ask.queue, 1);
+  }
   ledger.count(queue, "delayed", delayed);
   ledger.count(queue, "ready", ask.count - delayed);
   wakes.cameReady(ask.queue, ask.count - delayed);

@@ -48,6 +48,9 @@ export class SqliteStore implements Store {
   readonly #waits: Waits;
   readonly #listener: Listener;
   readonly #listeners = new Set<(lost: Error | undefined) => void>();
+  /** Queues with a wait that ended because another process made messages ready. */
+  readonly #lookedAt = new Set<string>();
+  #alarm: { readonly at: number; readonly cancel: () => void } | undefined;
   #closed = false;
   #looking = false;
   #lookAgain = false;
@@ -71,6 +74,8 @@ export class SqliteStore implements Store {
       },
       () => {
         this.#listener.stop();
+        this.#alarm?.cancel();
+        this.#alarm = undefined;
         this.#thread.release();
       },
     );
@@ -96,6 +101,7 @@ export class SqliteStore implements Store {
       receive,
       crashLimit,
     });
+    if (receive !== undefined && this.#lookedAt.delete(queue)) this.#listener.learn(received !== undefined);
     return { settled, received: deliveriesOf(received), more, nextDue };
   }
 
@@ -108,8 +114,11 @@ export class SqliteStore implements Store {
     if (signal.aborted) return Promise.reject(signal.reason);
     const waited = this.#waits.add(queue, timeout, signal);
     // What became ready between the caller's last exchange and now would end no wait.
-    this.#thread.call<"ready">({ verb: "ready", queues: [queue], limits: [1], ifChanged: false }).then(
-      ([ready = 0]) => this.#waits.wake(queue, ready),
+    this.#thread.call<"ready">({ verb: "ready", now: this.#now(), queues: [queue], limits: [1], ifChanged: false }).then(
+      ({ wakes: [wakes = 0], nextDue }) => {
+        this.#waits.wake(queue, wakes);
+        this.#setAlarm(nextDue);
+      },
       () => this.#waits.wake(queue, 1),
     );
     return waited;
@@ -183,13 +192,29 @@ export class SqliteStore implements Store {
       this.#looking = false;
       if (this.#lookAgain) this.#look(false);
     };
-    this.#thread.call<"ready">({ verb: "ready", queues, limits, ifChanged }).then(
-      (ready) => {
-        queues.forEach((queue, i) => this.#waits.wake(queue, ready[i] ?? 0));
+    this.#thread.call<"ready">({ verb: "ready", now: this.#now(), queues, limits, ifChanged }).then(
+      ({ wakes, nextDue }) => {
+        queues.forEach((queue, i) => {
+          if (this.#waits.wake(queue, wakes[i] ?? 0) > 0) this.#lookedAt.add(queue);
+        });
+        this.#setAlarm(nextDue);
         looked();
       },
       looked,
     );
+  }
+
+  /** Looks again when a delayed message falls due or a lease runs out, whoever's it is: its holder may be gone. */
+  #setAlarm(nextDue: number | undefined): void {
+    if (nextDue === undefined || this.#waits.waited().queues.length === 0) return;
+    const at = this.#clock.monotonic() + nextDue;
+    if (this.#alarm !== undefined && this.#alarm.at <= at) return;
+    this.#alarm?.cancel();
+    const cancel = this.#clock.after(nextDue, () => {
+      this.#alarm = undefined;
+      this.#look(false);
+    });
+    this.#alarm = { at, cancel };
   }
 
   #onAvailability(lost: Error | undefined): void {
