@@ -10,8 +10,18 @@ export function isPassing(error: unknown): boolean {
 }
 
 /** Whether the server is a replica now, so that the master is elsewhere. */
-export function isDemoted(error: unknown): boolean {
-  return error instanceof ErrorReply && /^READONLY\b|read only replica/.test(error.message);
+export function isMisplaced(error: unknown): boolean {
+  return error instanceof ErrorReply && /^(READONLY|UNBLOCKED)\b|read only replica/.test(error.message);
+}
+
+/** Whether a cluster's node says that the key is another's. */
+export function isMoved(error: unknown): boolean {
+  return error instanceof ErrorReply && /^MOVED\b/.test(error.message);
+}
+
+/** Whether a key holds another type than Baton keeps there. */
+export function isForeign(error: unknown): boolean {
+  return error instanceof ErrorReply && /\bWRONGTYPE\b/.test(error.message);
 }
 
 /** Whether the server does not know the script. */
@@ -21,7 +31,7 @@ export function isNoScript(error: unknown): boolean {
 
 /** Whether user name or password were refused, so that trying again is of no use. */
 export function isDenied(error: unknown): boolean {
-  return error instanceof ErrorReply && /^(WRONGPASS|NOAUTH|NOPERM)\b|invalid (username|password)|without any password/i.test(error.message);
+  return error instanceof ErrorReply && /\b(WRONGPASS|NOAUTH|NOPERM)\b|invalid (username|password)|without any password|user executing the script/i.test(error.message);
 }
 
 /** An error reply as Baton's error. */
@@ -36,14 +46,7 @@ export function fromReply(error: ErrorReply, what: string, location: string): Ba
       cause,
     );
   }
-  if (/\bWRONGTYPE\b/.test(text)) {
-    return new StoreError(
-      "BATON_STORE_CORRUPT",
-      `A key that Baton uses for ${what} holds something else in ${location}: ${text} ` +
-        "Compare `TYPE` of the keys `baton:{<queue>}:*` with docs/redis.md; move the foreign one away, or set another prefix in connect().",
-      cause,
-    );
-  }
+  if (isForeign(error)) return foreign(undefined, what, location, cause);
   if (isDenied(error)) {
     return new StoreError(
       "BATON_STORE_DENIED",
@@ -59,4 +62,24 @@ export function fromReply(error: ErrorReply, what: string, location: string): Ba
     );
   }
   return new StoreError("BATON_STORE_CORRUPT", `${location} failed ${what}: ${text}`, cause);
+}
+
+/**
+ * Somebody else's data where Baton's should be.
+ *
+ * @param which the key, what it is and what it should be, if that is known.
+ */
+export function foreign(which: string | undefined, what: string, location: string, options: ErrorOptions): StoreError {
+  return new StoreError(
+    "BATON_STORE_CORRUPT",
+    `${which ?? "A key that Baton uses holds another type"} in ${location}, so ${what} was refused. ` +
+      "RENAME that key away and it goes on, or set another prefix in connect(); docs/redis.md lists all keys with their types.",
+    options,
+  );
+}
+
+/** What went wrong, in a line. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 import { ErrorReply } from "@redis/client";
 import { StoreError } from "../../core/errors.ts";
 import type { StoreInfo } from "../store.ts";
-import type { Connection } from "./connection.ts";
+import type { Line } from "./connection.ts";
 import type { RedisTarget } from "./url.ts";
 
 const OLDEST_MAJOR = 7;
@@ -11,8 +11,8 @@ const OLDEST_MAJOR = 7;
  *
  * @throws StoreError `BATON_STORE_UNSUPPORTED` if it is older than Redis 7.0 or Valkey 7.2.
  */
-export async function inspectServer(connection: Connection, target: RedisTarget): Promise<StoreInfo> {
-  const info = await readInfo(connection);
+export async function inspectServer(line: Line, target: RedisTarget): Promise<StoreInfo> {
+  const info = await readInfo(line);
   const valkey = info.get("valkey_version");
   const number = valkey ?? info.get("redis_version");
   const version = number === undefined ? "an unknown version" : `${valkey === undefined ? "Redis" : "Valkey"} ${number}`;
@@ -25,10 +25,10 @@ export async function inspectServer(connection: Connection, target: RedisTarget)
   return { engine: "redis", version, location: target.display, durability: durability(info), warnings: warnings(info) };
 }
 
-async function readInfo(connection: Connection): Promise<ReadonlyMap<string, string>> {
+async function readInfo(line: Line): Promise<ReadonlyMap<string, string>> {
   let text = "";
   try {
-    text = String(await connection.send(["INFO"], "repeatable"));
+    text = String(await line.send(["INFO"], "repeatable", ""));
   } catch (error) {
     // INFO is in ACL's @dangerous; without it nothing can be said, but everything works.
     if (!(error instanceof ErrorReply)) throw error;

@@ -20,7 +20,7 @@
  * | key                       | type | holds                                                                       |
  * |---------------------------|------|-----------------------------------------------------------------------------|
  * | `<prefix>:queues`         | set  | the names of all partitions                                                 |
- * | `<prefix>:nudge:<holder>` | list | makes this process's blocking command return; lives for microseconds        |
+ * | `<prefix>:nudge:<holder>` | list | makes this process's blocking command return; lives for microseconds (in a cluster: `<prefix>:{<queue>}:nudge:<holder>`) |
  *
  * A lease is the pair of message and token, as one member: it is in the set or it is not, which is all the fencing there
  * is. No key is made from message data, and none that matters has a time to live: an eviction policy can't touch them.
@@ -52,12 +52,25 @@ export function partitionKeys(prefix: string, queue: string): PartitionKeys {
   };
 }
 
+/** The type of each of a partition's keys, as `TYPE` says it. */
+export const KEY_TYPES: Readonly<Record<keyof PartitionKeys, string>> = {
+  messages: "hash",
+  ready: "list",
+  ranked: "zset",
+  delayed: "zset",
+  leases: "zset",
+  dead: "zset",
+  inbox: "list",
+  wake: "list",
+  meta: "hash",
+};
+
 /** The set of all partitions' names. */
 export function registryKey(prefix: string): string {
   return `${prefix}:queues`;
 }
 
-/** The list a process pushes to, to end its own blocking command. */
-export function nudgeKey(prefix: string, holder: string): string {
-  return `${prefix}:nudge:${holder}`;
+/** The list a process pushes to, to end its own blocking command. In a cluster it shares the slot of the queue waited for. */
+export function nudgeKey(prefix: string, holder: string, queue?: string): string {
+  return queue === undefined ? `${prefix}:nudge:${holder}` : `${prefix}:{${queue}}:nudge:${holder}`;
 }

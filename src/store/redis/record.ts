@@ -22,8 +22,8 @@ interface Head {
   c?: number;
   /** Why it is dead. */
   r?: DeadReason;
-  /** The last failure. */
-  e?: ErrorRecord;
+  /** The last failure, as JSON. Text to the scripts: Lua's JSON reader refuses some of what JavaScript's writes. */
+  e?: string;
 }
 
 export function encodeRecord({ body, priority }: NewMessage): string {
@@ -55,14 +55,35 @@ export function decodeRecord(id: string, record: string): DecodedRecord {
     failures: head.f ?? 0,
     crashes: head.c ?? 0,
     ...(head.r === undefined ? {} : { reason: head.r }),
-    ...(head.e === undefined ? {} : { error: head.e }),
+    ...(head.e === undefined ? {} : { error: parseError(head.e) }),
   };
 }
 
 function parseHead(text: string): Head | undefined {
+  const head = parseJson(text);
+  return typeof head === "object" && head !== null && !Array.isArray(head) && isHead(head) ? head : undefined;
+}
+
+/** The same as `isHead` of exchange.lua. */
+function isHead(head: object): head is Head {
+  const kinds: Readonly<Record<string, string>> = { b: "string", p: "number", f: "number", c: "number", r: "string", e: "string" };
+  return Object.entries(head).every(([name, value]) => {
+    const kind = typeof value;
+    if ((kinds[name] ?? kind) !== kind) return false;
+    return kind === "number" ? value >= 0 && value <= 1e9 : kind === "string" || kind === "boolean";
+  });
+}
+
+function parseError(text: string): ErrorRecord {
+  const error = parseJson(text);
+  return typeof error === "object" && error !== null && "name" in error && "message" in error
+    ? (error as ErrorRecord)
+    : { name: "Error", message: text };
+}
+
+function parseJson(text: string): unknown {
   try {
-    const head: unknown = JSON.parse(text);
-    return typeof head === "object" && head !== null ? head : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

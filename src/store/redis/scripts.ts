@@ -9,17 +9,20 @@ export interface Script {
   readonly sha: string;
 }
 
+export type ScriptName = "send" | "exchange" | "extend" | "get" | "list" | "counts" | "peek";
+
 function load(name: string): Script {
   const source = readFileSync(join(import.meta.dirname, "scripts", `${name}.lua`), "utf8");
   return { name, source, sha: createHash("sha1").update(source).digest("hex") };
 }
 
 /** One script a verb. Each says at its head what KEYS and ARGV are and what it replies. */
-export const scripts: Readonly<Record<"send" | "exchange" | "extend" | "get" | "list" | "counts", Script>> = {
+export const scripts: Readonly<Record<ScriptName, Script>> = {
   send: load("send"),
   exchange: load("exchange"),
   extend: load("extend"),
   get: load("get"),
   list: load("list"),
   counts: load("counts"),
+  peek: load("peek"),
 };

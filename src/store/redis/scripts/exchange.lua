@@ -7,7 +7,7 @@
 --       6 how many acks  7 how many other settlements
 --       then for each ack: its lease (`id:token`)
 --       then for each other settlement: its lease, its kind (retry, dead, release), its delay in ms, its reason, and the
---       error as JSON (each of the last two may be empty)
+--       error as text (each of the last two may be empty)
 -- Reply an array: 1 for each settlement in the order given, '1' if its lease was held and '0' if not, as one string; empty
 --         if all were  2 1 if ready messages are left  3 ms until something is due, -1 if nothing is
 --         then for each received message its id and its record
@@ -24,12 +24,26 @@ local HEALED_LEASES, HEALED_DELAYED, HEALED_INBOX = 100, 1000, 1000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local KINDS = { b = 'string', p = 'number', f = 'number', c = 'number', r = 'string', e = 'string' }
+
+-- A head that Baton did not write must not stop the script half-way: it is looked through before anything is made of it.
+local function isHead(head)
+  if type(head) ~= 'table' then return false end
+  for name, value in pairs(head) do
+    local kind = type(value)
+    if type(name) ~= 'string' or (KINDS[name] or kind) ~= kind then return false end
+    if kind == 'number' and not (value >= 0 and value <= 1e9) then return false end
+    if kind ~= 'number' and kind ~= 'string' and kind ~= 'boolean' then return false end
+  end
+  return true
+end
+
 local function split(record)
   local cut = string.find(record, '\n', 1, true)
   if cut == 1 then return {}, string.sub(record, 2) end
   if cut then
     local ok, head = pcall(cjson.decode, string.sub(record, 1, cut - 1))
-    if ok and type(head) == 'table' then return head, string.sub(record, cut + 1) end
+    if ok and isHead(head) then return head, string.sub(record, cut + 1) end
   end
   return { b = 'damaged' }, record
 end
@@ -37,6 +51,15 @@ end
 local function join(head, body)
   if next(head) == nil then return '\n' .. body end
   return cjson.encode(head) .. '\n' .. body
+end
+
+-- Whether one id was sent before another. Lua's `<` goes by the server's locale, in which "aa" may come after "z".
+local function before(a, b)
+  for i = 1, ID do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return (x or 0) < (y or 0) end
+  end
+  return false
 end
 
 -- Puts a message that left the line back: it is due later, or it is ready.
@@ -58,10 +81,13 @@ end
 local expired = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, HEALED_LEASES)
 local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, HEALED_DELAYED)
 local foreign = redis.call('LRANGE', inbox, 0, HEALED_INBOX - 1)
--- Nothing is read from these before they are written: a foreign type must show before the first write.
-if #expired > 0 or #due > 0 or others > 0 then
-  redis.call('ZCARD', dead)
+-- A foreign type must show before the first write.
+if acks + others + #expired + #due + #foreign > 0 then
+  redis.call('HLEN', messages)
+  redis.call('LLEN', ready)
   redis.call('ZCARD', ranked)
+  redis.call('ZCARD', dead)
+  if #foreign > 0 then redis.call('HLEN', meta) end
 end
 local woken = redis.call('LLEN', wake) > 0
 
@@ -83,8 +109,7 @@ end
 if #due > 0 then
   local inRank = {}
   for i, member in ipairs(due) do
-    local priority = string.sub(member, ID + 2)
-    inRank[2 * i - 1] = priority == '' and 0 or '-' .. priority
+    inRank[2 * i - 1] = '-' .. (string.match(member, '^:(%d+)$', ID + 1) or '0')
     inRank[2 * i] = string.sub(member, 1, ID)
   end
   redis.call('ZREM', delayed, unpack(due))
@@ -93,7 +118,7 @@ end
 
 if #foreign > 0 then
   local micros = time[1] * 1000000 + time[2]
-  local first = math.max(micros, tonumber(redis.call('HGET', meta, 'sequence') or 0) + 1)
+  local first = math.max(micros, (tonumber(redis.call('HGET', meta, 'sequence') or 0) or 0) + 1)
   local ids, pairs_ = {}, {}
   for i, body in ipairs(foreign) do
     local id = string.format('%013x', first + i - 1) .. tail
@@ -101,8 +126,6 @@ if #foreign > 0 then
     pairs_[2 * i - 1] = id
     pairs_[2 * i] = '{"b":"raw"}\n' .. body
   end
-  redis.call('HLEN', messages)
-  redis.call('LLEN', ready)
   redis.call('LTRIM', inbox, #foreign, -1)
   redis.call('HSET', messages, unpack(pairs_))
   redis.call('RPUSH', ready, unpack(ids))
@@ -146,7 +169,7 @@ if acks + others > 0 then
       redis.call('ZREM', leases, asked[i])
       if record then
         local head, body = split(record)
-        if err ~= '' then head.e = cjson.decode(err) end
+        if err ~= '' then head.e = err end
         if kind == 'dead' then
           if reason == 'failed' then head.f = (head.f or 0) + 1 end
           bury(id, head, reason)
@@ -174,7 +197,7 @@ if max > 0 then
     ids = {}
     local l, r = 1, 1
     while #ids < max and (line[l] or rank[r]) do
-      if rank[r] and (not line[l] or tonumber(rank[r + 1]) < 0 or rank[r] < line[l]) then
+      if rank[r] and (not line[l] or tonumber(rank[r + 1]) < 0 or before(rank[r], line[l])) then
         ids[#ids + 1] = rank[r]
         fromRank[#fromRank + 1] = rank[r]
         r = r + 2
@@ -208,7 +231,11 @@ end
 if redis.call('EXISTS', ready, ranked, inbox) > 0 then
   reply[2] = 1
   -- One wakes one, and that one the next, until all is handed out or everybody works.
-  if not woken then redis.call('RPUSH', wake, '1') end
+  if not woken then
+    -- The first makes the second pass when memory is full and nothing was written yet.
+    redis.call('LTRIM', wake, 0, 0)
+    redis.call('RPUSH', wake, '1')
+  end
 end
 local lease = redis.call('ZRANGE', leases, 0, 0, 'WITHSCORES')[2]
 local delay = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]

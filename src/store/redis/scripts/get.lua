@@ -9,6 +9,15 @@
 
 local messages, ready, ranked, delayed, leases, dead = unpack(KEYS)
 
+-- Lua's `<` goes by the server's locale, in which "aa" may come after "z".
+local function before(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
 -- The line is sorted, so a binary search tells whether an id is in it.
 local function inLine(id)
   local low, high = 0, redis.call('LLEN', ready) - 1
@@ -16,7 +25,7 @@ local function inLine(id)
     local middle = math.floor((low + high) / 2)
     local found = redis.call('LINDEX', ready, middle)
     if found == id then return true end
-    if found < id then low = middle + 1 else high = middle - 1 end
+    if before(found, id) then low = middle + 1 else high = middle - 1 end
   end
   return false
 end
@@ -36,7 +45,7 @@ local function delayedMember(id, record)
   local cut = string.find(record, '\n', 1, true)
   if not cut or cut == 1 then return id end
   local ok, head = pcall(cjson.decode, string.sub(record, 1, cut - 1))
-  if ok and type(head) == 'table' and head.p then return string.format('%s:%d', id, head.p) end
+  if ok and type(head) == 'table' and type(head.p) == 'number' then return string.format('%s:%d', id, head.p) end
   return id
 end
 

@@ -10,6 +10,15 @@
 local messages, ready, ranked, delayed, leases, dead = unpack(KEYS)
 local state, limit, score, member = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
+-- Lua's `<` goes by the server's locale, in which "aa" may come after "z".
+local function before(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
 -- How many of `count` sorted entries are not after (score, member); `entry` gives the score and member of the i-th, from 0.
 local function position(count, entry)
   if not score then return 0 end
@@ -17,7 +26,7 @@ local function position(count, entry)
   while low < high do
     local middle = math.floor((low + high) / 2)
     local s, m = entry(middle)
-    if s < score or (s == score and m <= member) then low = middle + 1 else high = middle end
+    if s < score or (s == score and not before(member, m)) then low = middle + 1 else high = middle end
   end
   return low
 end
@@ -42,9 +51,19 @@ end
 
 local found
 if state == 'ready' then
-  found = fromSet(ranked)
-  for _, entry in ipairs(fromLine()) do found[#found + 1] = entry end
-  table.sort(found, function(a, b) return a[1] < b[1] or (a[1] == b[1] and a[2] < b[2]) end)
+  -- Both are sorted: merge.
+  local rank, line = fromSet(ranked), fromLine()
+  found = {}
+  local r, l = 1, 1
+  while #found <= limit and (rank[r] or line[l]) do
+    if rank[r] and (not line[l] or rank[r][1] < 0 or before(rank[r][2], line[l][2])) then
+      found[#found + 1] = rank[r]
+      r = r + 1
+    else
+      found[#found + 1] = line[l]
+      l = l + 1
+    end
+  end
 else
   found = fromSet(({ delayed = delayed, active = leases, dead = dead })[state])
 end

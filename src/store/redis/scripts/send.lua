@@ -22,7 +22,7 @@ local now = math.floor(micros / 1000)
 
 -- A hybrid logical clock: ids ascend even when the server's clock steps back. The other keys are read before the first
 -- write, because a script that fails half-way (a key of a foreign type) is not rolled back.
-local last = tonumber(redis.call('HGET', meta, 'sequence') or 0)
+local last = tonumber(redis.call('HGET', meta, 'sequence') or 0) or 0
 local first = math.max(micros, last + 1)
 local count = #ARGV - offset
 local earliest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
