@@ -1,6 +1,6 @@
 import type { Database } from "./database.ts";
 import { heal } from "./healing.ts";
-import { countReady, horizon, nextDue } from "./horizon.ts";
+import { horizon, nextDue } from "./horizon.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Answers, ExchangeAsk } from "./protocol.ts";
 import { receive } from "./receiving.ts";
@@ -15,11 +15,11 @@ export function exchange(db: Database, ledger: Ledger, wakes: Wakes, ask: Exchan
     return { settled: ask.settle.ids.map(() => false), received: undefined, more: false, nextDue: undefined };
   }
   const healed = heal(db, ledger, id, now, ask.crashLimit, horizon(db, id));
-  const { settled, cameBack } = settle(db, ledger, id, ask);
+  const { settled, cameBack, firstDue } = settle(db, ledger, id, ask);
   const received = ask.receive === undefined ? undefined : receive(db, ledger, id, now, ask.receive);
   wakes.cameReady(queue, healed + cameBack);
-  if (received !== undefined) wakes.left(queue, (limit) => countReady(db, id, limit));
   const after = horizon(db, id);
+  if (firstDue !== Infinity && firstDue <= after.due) wakes.cameFirst(queue, firstDue);
   return { settled, received, more: after.ready, nextDue: nextDue(after, now) };
 }
 

@@ -2,9 +2,9 @@ import type { Database } from "./database.ts";
 import { exchange, idleExchange } from "./exchanging.ts";
 import type { Failure } from "./failures.ts";
 import { full, isFull, toFailure } from "./failures.ts";
-import { countReady, horizon, nextDue } from "./horizon.ts";
+import { countReady, horizon } from "./horizon.ts";
 import { Ledger } from "./ledger.ts";
-import type { Answers, Ask, Outlook, ReadyAsk, Verb } from "./protocol.ts";
+import type { Answers, Ask, LookAsk, Seen, Verb, Wake } from "./protocol.ts";
 import { get, list, queues } from "./reading.ts";
 import { Reserve } from "./reserve.ts";
 import { send } from "./sending.ts";
@@ -40,21 +40,21 @@ export class GroupCommit {
   /**
    * Runs requests, in order.
    *
-   * @returns what became of each, and the queues with messages that became ready: name and count, in turn.
+   * @returns what became of each, and what those who wait should learn of.
    */
-  run(asks: readonly GroupedAsk[]): { outcomes: Outcome[]; ready: (string | number)[] } {
+  run(asks: readonly GroupedAsk[]): { outcomes: Outcome[]; wakes: Wake[] } {
     try {
       const outcomes = this.#read(asks) ?? this.#write(asks);
-      return { outcomes, ready: this.#wakes.flat() };
+      return { outcomes, wakes: this.#wakes.all() };
     } catch (error) {
       this.#ledger.rolledBack();
       const failure = toFailure(error, this.#db.path, false, this.#db.committing);
       const alone = asks.length === 1;
       // A full queue must drain itself: whoever ends a lease gets the room kept for that.
       if (alone && isFull(error) && asks[0]?.verb !== "send" && this.#reserve.spend()) return this.run(asks);
-      if (alone || failure.outcome === "unknown") return { outcomes: asks.map(() => ({ failure })), ready: [] };
+      if (alone || failure.outcome === "unknown") return { outcomes: asks.map(() => ({ failure })), wakes: [] };
       const each = asks.map((ask) => this.run([ask]));
-      return { outcomes: each.flatMap((one) => one.outcomes), ready: each.flatMap((one) => one.ready) };
+      return { outcomes: each.flatMap((one) => one.outcomes), wakes: each.flatMap((one) => one.wakes) };
     }
   }
 
@@ -111,23 +111,19 @@ export class GroupCommit {
         return ledger.counts(ask.queue);
       case "queues":
         return queues(db);
-      case "ready":
-        return this.#ready(ask);
+      case "look":
+        return this.#look(ask);
     }
   }
 
-  #ready(ask: ReadyAsk): Outlook {
-    if (ask.ifChanged && !this.#changedByOthers()) return { wakes: ask.queues.map(() => 0), nextDue: undefined };
-    let next: number | undefined;
-    const wakes = ask.queues.map((queue, i) => {
+  #look(ask: LookAsk): readonly Seen[] {
+    if (ask.ifChanged && !this.#changedByOthers()) return [];
+    return ask.queues.map((queue, i) => {
       const id = this.#ledger.find(queue);
-      if (id === undefined) return 0;
-      const ahead = nextDue(horizon(this.#db, id), ask.now);
-      if (ahead === 0) return Math.max(1, countReady(this.#db, id, ask.limits[i] ?? 1));
-      next = Math.min(next ?? Infinity, ahead ?? Infinity);
-      return countReady(this.#db, id, ask.limits[i] ?? 1);
+      if (id === undefined) return { queue, ready: 0, next: Infinity };
+      const { due, expiry } = horizon(this.#db, id);
+      return { queue, ready: countReady(this.#db, id, ask.limits[i] ?? 1), next: Math.min(due, expiry) };
     });
-    return { wakes, nextDue: next === Infinity ? undefined : next };
   }
 
   /** Whether another connection committed since the last call. */

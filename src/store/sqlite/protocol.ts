@@ -37,7 +37,7 @@ export type Ask =
   | { readonly verb: "list"; readonly queue: string; readonly request: ListRequest }
   | { readonly verb: "counts"; readonly queue: string }
   | { readonly verb: "queues" }
-  | ReadyAsk
+  | LookAsk
   | { readonly verb: "inspect" }
   | { readonly verb: "touch" }
   | { readonly verb: "statistics" }
@@ -69,22 +69,22 @@ export interface ExchangeAsk {
   readonly crashLimit: number;
 }
 
-/** Of the queues that are waited for: what there is to do, and when there will be more. */
-export interface ReadyAsk {
-  readonly verb: "ready";
-  readonly now: number;
+/** What there is of the queues that are waited for. */
+export interface LookAsk {
+  readonly verb: "look";
   readonly queues: readonly string[];
-  /** For each queue, how far to count. */
+  /** How many waits each has: ready messages are counted up to these. */
   readonly limits: readonly number[];
   /** Whether to look only if another connection has changed the file since the last time. */
   readonly ifChanged: boolean;
 }
 
-export interface Outlook {
-  /** For each queue, how many waits to end: one for each ready message, or one if there is something to heal. */
-  readonly wakes: readonly number[];
-  /** Milliseconds until the first of them has something to heal; undefined if nothing is known to come, or nothing changed. */
-  readonly nextDue: number | undefined;
+/** What was seen of a queue. */
+export interface Seen {
+  readonly queue: string;
+  readonly ready: number;
+  /** When the next delayed message is due or the next lease runs out; Infinity if there is none. */
+  readonly next: number;
 }
 
 export interface Leases {
@@ -113,7 +113,7 @@ export interface Answers {
   readonly list: Page;
   readonly counts: Counts;
   readonly queues: readonly string[];
-  readonly ready: Outlook;
+  readonly look: readonly Seen[];
   readonly inspect: StoreInfo;
   readonly touch: undefined;
   readonly statistics: Statistics;
@@ -151,6 +151,15 @@ export interface ThreadData {
 /** To the thread: number and request, in turn. */
 export type Post = readonly (number | Ask)[];
 
+/** What those who wait for a queue should learn of. */
+export interface Wake {
+  readonly queue: string;
+  /** How many messages became ready. */
+  readonly ready: number;
+  /** When the delayed message is due that is now the first. */
+  readonly due: number | undefined;
+}
+
 /** From the thread. */
 export type Reply =
   | { readonly kind: "opened" }
@@ -161,8 +170,7 @@ export type Reply =
       readonly answers: readonly unknown[];
       /** Number and failure, in turn. */
       readonly failures: readonly (number | Failure)[];
-      /** Queue and how many messages became ready and still are, in turn. */
-      readonly ready: readonly (string | number)[];
+      readonly wakes: readonly Wake[];
     };
 
 /** A column without its zeros, if that is all it has. */

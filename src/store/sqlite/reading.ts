@@ -1,9 +1,10 @@
-import { makeId, SEQUENCE_DIGITS, sequenceOf } from "../../core/ids.ts";
+import { makeId } from "../../core/ids.ts";
 import type { DeadReason, ErrorRecord, State } from "../../core/state.ts";
 import type { ListRequest, Page, StoredMessage } from "../store.ts";
 import type { Database } from "./database.ts";
 import type { Ledger } from "./ledger.ts";
 import { codecOf, REASONS, STATE_CODES } from "./protocol.ts";
+import { seqOf, tailOf } from "./seq.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -23,7 +24,7 @@ export function get(
   if (queueId === undefined) return ids.map(() => undefined);
   const select = db.sql(`SELECT ${COLUMNS} FROM messages WHERE seq = ? AND queue = ? AND tail = ?`);
   return ids.map((id) => {
-    const row = select.get(sequenceOf(id), queueId, id.slice(SEQUENCE_DIGITS));
+    const row = select.get(seqOf(id), queueId, tailOf(id));
     return row === undefined ? undefined : toMessage(row);
   });
 }

@@ -17,31 +17,42 @@ export function send(db: Database, ledger: Ledger, wakes: Wakes, ask: SendAsk): 
   const queue = ledger.need(ask.queue);
   const first = ledger.nextSequences(ask.count, ask.now);
   const { tail } = ledger;
-  let delayed = 0;
-  if (typeof ask.data === "string") db.sql(INSERT_PLAIN).run(first, queue, tail, ask.data);
-  else {
-    const { due } = horizon(db, queue);
-    delayed = insertEach(db, ask, ask.data, queue, first, tail);
-    // Whoever waits for the first delayed message must learn that another comes before it.
-    if (delayed > 0 && horizon(db, queue).due < due) wakes.cameReady(ask.queue, 1);
-  }
+  const ids = { queue, first, tail };
+  const { delayed, firstDue } =
+    typeof ask.data === "string" ? insertPlain(db, ask.data, ids) : insertEach(db, ask, ask.data, ids);
   ledger.count(queue, "delayed", delayed);
   ledger.count(queue, "ready", ask.count - delayed);
   wakes.cameReady(ask.queue, ask.count - delayed);
+  if (delayed > 0 && firstDue <= horizon(db, queue).due) wakes.cameFirst(ask.queue, firstDue);
   return { first, tail };
 }
 
-/** @returns how many are delayed. */
+interface Ids {
+  readonly queue: number;
+  readonly first: number;
+  readonly tail: string;
+}
+
+interface Inserted {
+  readonly delayed: number;
+  /** When the first of the delayed ones is due. */
+  readonly firstDue: number;
+}
+
+function insertPlain(db: Database, data: string, { queue, first, tail }: Ids): Inserted {
+  db.sql(INSERT_PLAIN).run(first, queue, tail, data);
+  return { delayed: 0, firstDue: Infinity };
+}
+
 function insertEach(
   db: Database,
   { now, codecs, delays, priorities }: SendAsk,
   data: readonly string[],
-  queue: number,
-  first: number,
-  tail: string,
-): number {
+  { queue, first, tail }: Ids,
+): Inserted {
   const insert = db.sql(INSERT);
   let delayed = 0;
+  let firstDue = Infinity;
   data.forEach((body, i) => {
     const seq = first + i;
     const priority = priorities?.[i] ?? 0;
@@ -50,11 +61,12 @@ function insertEach(
     const codec = codecs?.[i] ?? 0;
     if (delay > 0) {
       delayed += 1;
+      firstDue = Math.min(firstDue, now + delay);
       insert.run(seq, queue, DELAYED, now + delay, priority, tail, codec, inline ? body : null);
     } else {
       insert.run(seq, queue, READY, -priority, priority, tail, codec, inline ? body : null);
     }
     if (!inline) db.sql("INSERT INTO bodies (seq, data) VALUES (?, ?)").run(seq, body);
   });
-  return delayed;
+  return { delayed, firstDue };
 }

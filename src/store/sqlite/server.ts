@@ -4,7 +4,7 @@ import { toFailure } from "./failures.ts";
 import { GroupCommit } from "./group.ts";
 import type { GroupedAsk } from "./group.ts";
 import { inspect } from "./inspect.ts";
-import type { Ask, Reply } from "./protocol.ts";
+import type { Ask, Reply, Wake } from "./protocol.ts";
 import { Shrinker } from "./shrinker.ts";
 import { WakeFile } from "./wake-file.ts";
 
@@ -56,17 +56,17 @@ export class Server {
           grouped.push(ask);
       }
     }
-    const ready = grouped.length === 0 ? [] : this.#runGroup(ids, grouped, answers, failures);
+    const wakes = grouped.length === 0 ? [] : this.#runGroup(ids, grouped, answers, failures);
     if (close !== undefined) {
-      this.#close(ready.length > 0);
+      this.#close(wakes.length > 0);
       answers.push(close, undefined);
     }
-    return { kind: "answers", answers, failures, ready };
+    return { kind: "answers", answers, failures, wakes };
   }
 
-  #runGroup(ids: number[], asks: GroupedAsk[], answers: unknown[], failures: (number | Failure)[]): (string | number)[] {
+  #runGroup(ids: number[], asks: GroupedAsk[], answers: unknown[], failures: (number | Failure)[]): Wake[] {
     const commits = this.#db.commits;
-    const { outcomes, ready } = this.#group.run(asks);
+    const { outcomes, wakes } = this.#group.run(asks);
     this.#requests += asks.length;
     if (this.#db.commits > commits) this.#shrinker.postpone();
     outcomes.forEach((outcome, i) => {
@@ -74,7 +74,7 @@ export class Server {
       if ("failure" in outcome) failures.push(id, outcome.failure);
       else answers.push(id, outcome.answer);
     });
-    return ready;
+    return wakes;
   }
 
   #answer(ask: Extract<Ask, { verb: "inspect" | "pragma" | "statistics" | "touch" }>): unknown {

@@ -1,10 +1,10 @@
-import { SEQUENCE_DIGITS, sequenceOf } from "../../core/ids.ts";
 import type { Database } from "./database.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Ask, ExchangeAsk, Settled } from "./protocol.ts";
 import { REASONS, STATE_CODES } from "./protocol.ts";
+import { seqOf, tailOf } from "./seq.ts";
 
-/** A lease is held if this finds the message. An id that is none has NaN for a sequence, which finds nothing. */
+/** A lease is held if this finds the message. */
 const HELD = `seq = ? AND queue = ? AND state = ${STATE_CODES.active} AND token = ? AND tail = ?`;
 
 /** What became of the leases that were to be ended. */
@@ -13,23 +13,26 @@ export interface SettleResult {
   readonly settled: readonly boolean[];
   /** How many messages became ready. */
   readonly cameBack: number;
+  /** When the first is due of those that became delayed; Infinity if none did. */
+  readonly firstDue: number;
 }
 
 /** Ends leases. */
 export function settle(db: Database, ledger: Ledger, queue: number, ask: ExchangeAsk): SettleResult {
   const { ids, tokens } = ask.settle;
-  if (ids.length === 0) return { settled: [], cameBack: 0 };
+  if (ids.length === 0) return { settled: [], cameBack: 0, firstDue: Infinity };
   const remove = db.sql(`DELETE FROM messages WHERE ${HELD}`);
   const change = db.sql(
     `UPDATE messages SET state = ?, place = coalesce(?, -priority), token = NULL, failures = failures + ?,
        error = coalesce(?, error), reason = ? WHERE ${HELD}`,
   );
   let ended = 0;
+  let firstDue = Infinity;
   const came = { ready: 0, delayed: 0, dead: 0 };
   const settled = ids.map((id, i) => {
-    const seq = sequenceOf(id);
+    const seq = seqOf(id);
     const token = tokens[i] ?? "";
-    const tail = id.slice(SEQUENCE_DIGITS);
+    const tail = tailOf(id);
     const kind = ask.kinds?.[i];
     let held: boolean;
     if (kind === undefined) {
@@ -38,6 +41,7 @@ export function settle(db: Database, ledger: Ledger, queue: number, ask: Exchang
       const { state, place, failures, error, reason } = outcome(kind, ask.now);
       held = change.run(STATE_CODES[state], place, failures, error, reason, seq, queue, token, tail).changes !== 0;
       if (held) came[state] += 1;
+      if (held && state === "delayed") firstDue = Math.min(firstDue, place ?? Infinity);
     }
     if (held) ended += 1;
     return held;
@@ -46,7 +50,7 @@ export function settle(db: Database, ledger: Ledger, queue: number, ask: Exchang
   ledger.count(queue, "ready", came.ready);
   ledger.count(queue, "delayed", came.delayed);
   ledger.count(queue, "dead", came.dead);
-  return { settled, cameBack: came.ready };
+  return { settled, cameBack: came.ready, firstDue };
 }
 
 /** Makes held leases run out at `now` + `ms`. */
@@ -57,7 +61,7 @@ export function extend(db: Database, ledger: Ledger, ask: Extract<Ask, { verb: "
   const update = db.sql(`UPDATE messages SET place = ? WHERE ${HELD}`);
   const expiry = ask.now + Math.round(ask.ms);
   return ids.map((id, i) => {
-    const { changes } = update.run(expiry, sequenceOf(id), queue, tokens[i] ?? "", id.slice(SEQUENCE_DIGITS));
+    const { changes } = update.run(expiry, seqOf(id), queue, tokens[i] ?? "", tailOf(id));
     return changes !== 0;
   });
 }

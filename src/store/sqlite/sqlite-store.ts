@@ -14,7 +14,7 @@ import type {
   StoreInfo,
 } from "../store.ts";
 import { Listener } from "./listener.ts";
-import type { Statistics } from "./protocol.ts";
+import type { Seen, Statistics, Wake } from "./protocol.ts";
 import { deliveriesOf, kindsOf, leasesOf, sendAsk } from "./protocol.ts";
 import { ThreadClient } from "./thread-client.ts";
 import { Waits } from "./waits.ts";
@@ -50,7 +50,6 @@ export class SqliteStore implements Store {
   readonly #listeners = new Set<(lost: Error | undefined) => void>();
   /** Queues with a wait that ended because another process made messages ready. */
   readonly #lookedAt = new Set<string>();
-  #alarm: { readonly at: number; readonly cancel: () => void } | undefined;
   #closed = false;
   #looking = false;
   #lookAgain = false;
@@ -61,7 +60,7 @@ export class SqliteStore implements Store {
     this.#thread = new ThreadClient(
       { path, synchronous, connectTimeout },
       {
-        onReady: (queue, count) => this.#onReady(queue, count),
+        onWake: (wake) => this.#onWake(wake),
         onAvailability: (lost) => this.#onAvailability(lost),
       },
     );
@@ -74,8 +73,6 @@ export class SqliteStore implements Store {
       },
       () => {
         this.#listener.stop();
-        this.#alarm?.cancel();
-        this.#alarm = undefined;
         this.#thread.release();
       },
     );
@@ -101,6 +98,8 @@ export class SqliteStore implements Store {
       receive,
       crashLimit,
     });
+    // Those who wait learn of it too: who asked may not be there any more when it is time.
+    if (nextDue !== undefined) this.#waits.wakeAt(queue, this.#now() + nextDue);
     if (receive !== undefined && this.#lookedAt.delete(queue)) this.#listener.learn(received !== undefined);
     return { settled, received: deliveriesOf(received), more, nextDue };
   }
@@ -114,11 +113,8 @@ export class SqliteStore implements Store {
     if (signal.aborted) return Promise.reject(signal.reason);
     const waited = this.#waits.add(queue, timeout, signal);
     // What became ready between the caller's last exchange and now would end no wait.
-    this.#thread.call<"ready">({ verb: "ready", now: this.#now(), queues: [queue], limits: [1], ifChanged: false }).then(
-      ({ wakes: [wakes = 0], nextDue }) => {
-        this.#waits.wake(queue, wakes);
-        this.#setAlarm(nextDue);
-      },
+    this.#thread.call<"look">({ verb: "look", queues: [queue], limits: [1], ifChanged: false }).then(
+      (seen) => this.#saw(seen),
       () => this.#waits.wake(queue, 1),
     );
     return waited;
@@ -172,10 +168,20 @@ export class SqliteStore implements Store {
     return Math.floor(this.#clock.now());
   }
 
-  /** Messages became ready: they end as many waits here, and if there are more, those of other processes. */
-  #onReady(queue: string, count: number): void {
-    const ended = this.#waits.wake(queue, count);
-    if (ended < count && !this.#closed) this.#thread.call<"touch">({ verb: "touch" }).catch(() => {});
+  /** Something was committed here: it ends waits here, and what is left over is for other processes. */
+  #onWake({ queue, ready, due }: Wake): void {
+    const ended = this.#waits.wake(queue, ready);
+    const known = due === undefined || this.#waits.wakeAt(queue, due);
+    if ((ended < ready || !known) && !this.#closed) this.#thread.call<"touch">({ verb: "touch" }).catch(() => {});
+  }
+
+  /** What a look has found ends waits, now or when it is time. Returns the queues of those it ended now. */
+  #saw(seen: readonly Seen[]): string[] {
+    return seen.flatMap(({ queue, ready, next }) => {
+      const ended = this.#waits.wake(queue, ready);
+      this.#waits.wakeAt(queue, next);
+      return ended > 0 ? [queue] : [];
+    });
   }
 
   /** Ends waits for which another process has made messages ready. */
@@ -192,29 +198,13 @@ export class SqliteStore implements Store {
       this.#looking = false;
       if (this.#lookAgain) this.#look(false);
     };
-    this.#thread.call<"ready">({ verb: "ready", now: this.#now(), queues, limits, ifChanged }).then(
-      ({ wakes, nextDue }) => {
-        queues.forEach((queue, i) => {
-          if (this.#waits.wake(queue, wakes[i] ?? 0) > 0) this.#lookedAt.add(queue);
-        });
-        this.#setAlarm(nextDue);
+    this.#thread.call<"look">({ verb: "look", queues, limits, ifChanged }).then(
+      (seen) => {
+        for (const queue of this.#saw(seen)) this.#lookedAt.add(queue);
         looked();
       },
       looked,
     );
-  }
-
-  /** Looks again when a delayed message falls due or a lease runs out, whoever's it is: its holder may be gone. */
-  #setAlarm(nextDue: number | undefined): void {
-    if (nextDue === undefined || this.#waits.waited().queues.length === 0) return;
-    const at = this.#clock.monotonic() + nextDue;
-    if (this.#alarm !== undefined && this.#alarm.at <= at) return;
-    this.#alarm?.cancel();
-    const cancel = this.#clock.after(nextDue, () => {
-      this.#alarm = undefined;
-      this.#look(false);
-    });
-    this.#alarm = { at, cancel };
   }
 
   #onAvailability(lost: Error | undefined): void {

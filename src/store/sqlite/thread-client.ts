@@ -3,7 +3,7 @@ import { ClosedError, StoreError, StoreUnavailableError } from "../../core/error
 import { toError } from "./failures.ts";
 import type { Failure } from "./failures.ts";
 import { MEMORY } from "./path.ts";
-import type { Answers, Ask, Post, Reply, ThreadData, Verb } from "./protocol.ts";
+import type { Answers, Ask, Post, Reply, ThreadData, Verb, Wake } from "./protocol.ts";
 
 interface Pending {
   readonly resolve: (answer: never) => void;
@@ -12,8 +12,8 @@ interface Pending {
 
 /** What the client tells its owner. */
 export interface ThreadEvents {
-  /** Messages of a queue became ready, and still are. */
-  readonly onReady: (queue: string, count: number) => void;
+  /** Something was committed that those who wait should learn of. Told before the answers. */
+  readonly onWake: (wake: Wake) => void;
   /** The thread died (with the error), or a new one has opened the file (with undefined). */
   readonly onAvailability: (lost: Error | undefined) => void;
 }
@@ -142,9 +142,7 @@ export class ThreadClient {
   }
 
   #settle(reply: Extract<Reply, { kind: "answers" }>): void {
-    for (let i = 0; i < reply.ready.length; i += 2) {
-      this.#events.onReady(reply.ready[i] as string, reply.ready[i + 1] as number);
-    }
+    for (const wake of reply.wakes) this.#events.onWake(wake);
     for (let i = 0; i < reply.answers.length; i += 2) {
       this.#take(reply.answers[i] as number)?.resolve(reply.answers[i + 1] as never);
     }

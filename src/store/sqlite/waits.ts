@@ -6,12 +6,21 @@ interface Wait {
   readonly fail: (reason: unknown) => void;
 }
 
-/** The waits of this process, first come first served for each queue. */
+/** Those who wait for a queue. */
+interface Waiting {
+  /** First come, first served. */
+  readonly waits: Set<Wait>;
+  /** When the next wait is to end by itself, in milliseconds since the Unix epoch. */
+  alarmAt: number;
+  cancelAlarm: () => void;
+}
+
+/** The waits of this process. */
 export class Waits {
   readonly #clock: Clock;
   readonly #onFirst: () => void;
   readonly #onLast: () => void;
-  readonly #waits = new Map<string, Set<Wait>>();
+  readonly #queues = new Map<string, Waiting>();
 
   /**
    * @param onFirst called when somebody begins to wait while nobody did.
@@ -51,7 +60,7 @@ export class Waits {
   /** Ends up to `count` waits of a queue. Returns how many it ended. */
   wake(queue: string, count: number): number {
     let ended = 0;
-    for (const wait of this.#waits.get(queue) ?? []) {
+    for (const wait of this.#queues.get(queue)?.waits ?? []) {
       if (ended >= count) break;
       wait.end();
       ended += 1;
@@ -59,38 +68,68 @@ export class Waits {
     return ended;
   }
 
+  /**
+   * Ends one wait of a queue when a delayed message is due or a lease runs out, which those who began to wait before
+   * may not know of. Ending one at once would do too, but it would only wait again.
+   *
+   * @param time milliseconds since the Unix epoch.
+   * @returns whether anybody waits.
+   */
+  wakeAt(queue: string, time: number): boolean {
+    const waiting = this.#queues.get(queue);
+    if (waiting === undefined) return false;
+    if (time >= waiting.alarmAt) return true;
+    const left = time - this.#clock.now();
+    if (left <= 0) return this.wake(queue, 1) > 0;
+    waiting.cancelAlarm();
+    waiting.alarmAt = time;
+    waiting.cancelAlarm = this.#clock.after(left, () => {
+      waiting.alarmAt = Infinity;
+      this.wake(queue, 1);
+    });
+    return true;
+  }
+
   /** The queues waited for, and by how many. */
   waited(): { queues: string[]; limits: number[] } {
-    return { queues: [...this.#waits.keys()], limits: [...this.#waits.values()].map((waits) => waits.size) };
+    const limits = [...this.#queues.values()].map(({ waits }) => waits.size);
+    return { queues: [...this.#queues.keys()], limits };
   }
 
   /** Ends all waits: something may have been missed. */
   wakeAll(): void {
-    for (const waits of [...this.#waits.values()]) for (const wait of [...waits]) wait.end();
+    for (const wait of this.#all()) wait.end();
   }
 
   /** Rejects all waits. */
   close(): void {
-    for (const waits of [...this.#waits.values()]) {
-      for (const wait of [...waits]) wait.fail(new ClosedError("The connection was closed while it waited for messages."));
+    for (const wait of this.#all()) {
+      wait.fail(new ClosedError("The connection was closed while it waited for messages."));
     }
   }
 
+  #all(): Wait[] {
+    return [...this.#queues.values()].flatMap(({ waits }) => [...waits]);
+  }
+
   #insert(queue: string, wait: Wait): void {
-    const first = this.#waits.size === 0;
-    let waits = this.#waits.get(queue);
-    if (waits === undefined) {
-      waits = new Set();
-      this.#waits.set(queue, waits);
+    const first = this.#queues.size === 0;
+    let waiting = this.#queues.get(queue);
+    if (waiting === undefined) {
+      waiting = { waits: new Set(), alarmAt: Infinity, cancelAlarm: () => {} };
+      this.#queues.set(queue, waiting);
     }
-    waits.add(wait);
+    waiting.waits.add(wait);
     if (first) this.#onFirst();
   }
 
   #remove(queue: string, wait: Wait): void {
-    const waits = this.#waits.get(queue);
-    if (waits === undefined || !waits.delete(wait)) return;
-    if (waits.size === 0) this.#waits.delete(queue);
-    if (this.#waits.size === 0) this.#onLast();
+    const waiting = this.#queues.get(queue);
+    if (waiting === undefined || !waiting.waits.delete(wait)) return;
+    if (waiting.waits.size === 0) {
+      waiting.cancelAlarm();
+      this.#queues.delete(queue);
+    }
+    if (this.#queues.size === 0) this.#onLast();
   }
 }

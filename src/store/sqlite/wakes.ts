@@ -1,24 +1,34 @@
-/** Which queues got ready messages in a transaction, and how many: each may end one wait. */
-export class Wakes {
-  readonly #ready = new Map<string, number>();
+import type { Wake } from "./protocol.ts";
 
-  /** Notes that messages became ready. */
+/** What happened in a transaction that those who wait should learn of. */
+export class Wakes {
+  readonly #wakes = new Map<string, { queue: string; ready: number; due: number | undefined }>();
+
+  /** Notes that messages became ready: each may end one wait. */
   cameReady(queue: string, count: number): void {
-    if (count > 0) this.#ready.set(queue, (this.#ready.get(queue) ?? 0) + count);
+    if (count > 0) this.#of(queue).ready += count;
   }
 
-  /** Notes how many are ready after some were handed out: those gone need nobody. */
-  left(queue: string, countUpTo: (limit: number) => number): void {
-    const came = this.#ready.get(queue);
-    if (came !== undefined) this.#ready.set(queue, countUpTo(came));
+  /** Notes that a delayed message is now the first to be due. */
+  cameFirst(queue: string, due: number): void {
+    const wake = this.#of(queue);
+    wake.due = Math.min(wake.due ?? Infinity, due);
   }
 
   clear(): void {
-    this.#ready.clear();
+    this.#wakes.clear();
   }
 
-  /** Queue and count, in turn. */
-  flat(): (string | number)[] {
-    return [...this.#ready].filter(([, count]) => count > 0).flat();
+  all(): Wake[] {
+    return [...this.#wakes.values()];
+  }
+
+  #of(queue: string): { ready: number; due: number | undefined } {
+    let wake = this.#wakes.get(queue);
+    if (wake === undefined) {
+      wake = { queue, ready: 0, due: undefined };
+      this.#wakes.set(queue, wake);
+    }
+    return wake;
   }
 }
