@@ -37,6 +37,22 @@ export function whenBroken(listener: () => void): () => void {
   return () => onBroken.delete(listener);
 }
 
+let roomOnStderr: Promise<void> | undefined;
+
+/** Resolves when stderr takes more, or never will; for those who pass on what they do not bound themselves. */
+export function stderrRoom(): Promise<void> {
+  if (!process.stderr.writableNeedDrain) return Promise.resolve();
+  roomOnStderr ??= new Promise<void>((resolve) => {
+    const done = (): void => {
+      process.stderr.off("drain", done).off("close", done);
+      roomOnStderr = undefined;
+      resolve();
+    };
+    process.stderr.on("drain", done).on("close", done);
+  });
+  return roomOnStderr;
+}
+
 /** Resolves when all that was written has left this process, or never will. */
 export async function flushOutput(): Promise<void> {
   const flushed = [process.stdout, process.stderr].map(

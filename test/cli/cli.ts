@@ -21,7 +21,8 @@ export interface RunOptions {
   /** What is on stdin; default nothing. `null`: nothing yet, the test writes to `child.stdin`. */
   readonly input?: string | Uint8Array | null;
   readonly env?: NodeJS.ProcessEnv;
-  readonly cwd?: string;
+  /** The user to run as; only root can choose. */
+  readonly uid?: number;
 }
 
 /** A `baton` that runs. */
@@ -32,11 +33,11 @@ export class Cli {
   #stderr = "";
   #heard: PromiseWithResolvers<void> = Promise.withResolvers();
 
-  constructor(args: readonly string[], { input = "", env = {}, cwd }: RunOptions = {}) {
+  constructor(args: readonly string[], { input = "", env = {}, uid }: RunOptions = {}) {
     const { BATON_STORE: _store, DEBUG: _debug, NODE_TEST_CONTEXT: _context, ...clean } = process.env;
     this.child = spawn(process.execPath, [MAIN, ...args], {
       env: { ...clean, NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
-      ...(cwd === undefined ? {} : { cwd }),
+      ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     this.child.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;

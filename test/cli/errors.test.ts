@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { getuid } from "node:process";
 import { describe, it } from "node:test";
 import { toFailure } from "../../src/cli/failure.ts";
@@ -8,6 +8,7 @@ import { tempDirectory } from "../support/temp.ts";
 import { run } from "./cli.ts";
 
 const directory = tempDirectory();
+const NOBODY = 65_534;
 const store = `sqlite:${directory.file("errors.db")}`;
 
 interface Case {
@@ -84,11 +85,15 @@ describe("baton exits", { concurrency: 4 }, () => {
     assert.ok(performance.now() - started < 4000);
   });
 
-  it("with 3 for a file that can't be written", { skip: getuid?.() === 0 ? "root may write everything" : false }, async () => {
-    const path = directory.file("read-only.db");
+  it("with 3 for a file that can't be written", async () => {
+    using own = tempDirectory();
+    const path = own.file("read-only.db");
     await run(["send", "q", "x", "--store", `sqlite:${path}`]);
     chmodSync(path, 0o444);
-    const ended = await run(["send", "q", "x", "--store", `sqlite:${path}`]);
+    // Root may write everything, so it becomes somebody else.
+    const isRoot = getuid?.() === 0;
+    if (isRoot) for (const file of [own.path, path]) chownSync(file, NOBODY, NOBODY);
+    const ended = await run(["send", "q", "x", "--store", `sqlite:${path}`], isRoot ? { uid: NOBODY } : {});
     assert.equal(ended.code, 3);
     assert.match(ended.stderr, /\[BATON_STORE_READ_ONLY\]/);
   });

@@ -1,5 +1,7 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
-import { BatonError, type Message } from "../../index.ts";
+import { BatonError, type Message, type Queue, StoreUnavailableError } from "../../index.ts";
 import { bodyField, bodyLine } from "../body.ts";
 import { EXIT, Quit, signalExit, toError } from "../exit.ts";
 import { Notes } from "../notes.ts";
@@ -14,6 +16,11 @@ interface ReceiveOptions extends GlobalOptions {
   readonly lease?: number;
   readonly ack: boolean;
 }
+
+/** How long a call under way may take once it should stop. */
+const STOP_MS = 2000;
+/** Pause after a call that the store's loss broke. */
+const AGAIN_MS = 200;
 
 export function receiveCommand(): Command {
   const command = new Command("receive")
@@ -36,26 +43,41 @@ export function receiveCommand(): Command {
   );
 }
 
-async function receive(name: string, { max, wait, lease, ack, json = false, ...options }: ReceiveOptions): Promise<void> {
+async function receive(name: string, options: ReceiveOptions): Promise<void> {
+  const { ack, json = false } = options;
   const notes = new Notes(json);
   using stop = new StopSignal();
   await withBaton({ ...options, notes }, async (baton) => {
-    let messages: readonly Message[];
-    try {
-      messages = await baton.queue(name).receive({
-        max,
-        signal: stop.signal,
-        ...(wait === undefined ? {} : { wait }),
-        ...(lease === undefined ? {} : { lease }),
-      });
-    } catch (error) {
-      if (stop.stoppedBy !== undefined) throw new Quit(signalExit(stop.stoppedBy));
-      throw error;
-    }
+    const messages = await take(baton.queue(name), options, stop);
     if (messages.length === 0) throw new Quit(EXIT.found);
     if (!(await settleAll(messages, ack, json, stop, notes))) throw new Quit(EXIT.found);
     if (stop.stoppedBy !== undefined) throw new Quit(signalExit(stop.stoppedBy));
   });
+}
+
+/** Receives; while it may wait, it also waits for a store that is away. @throws Quit if a signal stopped it. */
+async function take(queue: Queue, { max, wait = 0, lease }: ReceiveOptions, stop: StopSignal): Promise<readonly Message[]> {
+  const deadline = performance.now() + wait;
+  const late = tooLate(stop);
+  late.catch(() => {});
+  for (let left = wait; ; left = deadline - performance.now()) {
+    try {
+      const received = queue.receive({ max, wait: Math.max(0, left), signal: stop.signal, ...(lease === undefined ? {} : { lease }) });
+      return await Promise.race([received, late]);
+    } catch (error) {
+      if (stop.stoppedBy !== undefined) throw new Quit(signalExit(stop.stoppedBy));
+      // The library gives back what the call may have been handed.
+      if (!(error instanceof StoreUnavailableError) || performance.now() >= deadline) throw error;
+      await sleep(AGAIN_MS);
+    }
+  }
+}
+
+/** Rejects some time after the stop: a call that is under way may still bring messages, but not if the store is away. */
+async function tooLate({ signal }: StopSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, "abort");
+  await sleep(STOP_MS, undefined, { ref: false });
+  throw new Error("stopped");
 }
 
 /**

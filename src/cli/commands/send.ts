@@ -11,6 +11,7 @@ import { Batcher, type Manner } from "../send/batcher.ts";
 import { type BodyRules, toBodies, toBody } from "../send/bodies.ts";
 import { readLines } from "../send/lines.ts";
 import { Progress } from "../send/progress.ts";
+import { Stall } from "../send/stall.ts";
 import { stdinSize } from "../send/stdin.ts";
 import { StopSignal } from "../signals.ts";
 import { withBaton } from "../store.ts";
@@ -83,16 +84,27 @@ async function send(name: string, body: string | undefined, options: SendOptions
   });
 }
 
-/** @throws Quit if a signal stopped it; what was read by then is sent. */
+/** @throws Quit if a signal stopped it; what was read by then is sent, unless the store is away. */
 async function sendLines(batcher: Batcher, rules: BodyRules, notes: Notes, json: boolean): Promise<void> {
+  const total = stdinSize();
   using stop = new StopSignal();
   let bytes = 0;
-  using _progress = new Progress(() => ({ sent: batcher.sent, bytes }), notes, stdinSize(), json);
+  using _progress = new Progress(() => ({ sent: batcher.sent, bytes }), notes, total, json);
   if (process.stdin.isTTY) notes.say("reading messages from the terminal, one a line; Ctrl-D ends", { event: "reading" });
+  const all = sendAll(batcher, rules, stop.signal, (read) => {
+    bytes = read;
+  });
+  using stall = new Stall(() => batcher.sent, stop.signal);
+  await Promise.race([all, stall.come]);
+  if (stop.stoppedBy !== undefined) throw new Quit(signalExit(stop.stoppedBy));
+}
+
+/** @throws what made it end early; all that came before it is sent. */
+async function sendAll(batcher: Batcher, rules: BodyRules, signal: AbortSignal, onRead: (bytes: number) => void): Promise<void> {
   let failure: Error | undefined;
   try {
-    for await (const lines of readLines(process.stdin, rules.maxBody * MOST_INPUT_FOR_BODY, stop.signal)) {
-      bytes = lines.bytes;
+    for await (const lines of readLines(process.stdin, rules.maxBody * MOST_INPUT_FOR_BODY, signal)) {
+      onRead(lines.bytes);
       const { bodies, error } = toBodies(lines, rules);
       await batcher.add(bodies);
       if (error !== undefined) throw error;
@@ -100,17 +112,17 @@ async function sendLines(batcher: Batcher, rules: BodyRules, notes: Notes, json:
   } catch (error) {
     failure = toError(error);
   }
-  // What came before a bad line is sent all the same.
   await batcher.end();
   if (failure !== undefined) throw failure;
-  if (stop.stoppedBy !== undefined) throw new Quit(signalExit(stop.stoppedBy));
 }
 
 async function readWhole(path: string): Promise<string | Uint8Array> {
   return fileBody(path === "-" ? await buffer(process.stdin) : await readFile(path));
 }
 
-function summarize(queue: Queue, { sent, unknown }: Batcher, notes: Notes): void {
-  const doubt = unknown === 0 ? "" : `; whether ${countOf(unknown, "more message")} were stored is unknown`;
+function summarize(queue: Queue, batcher: Batcher, notes: Notes): void {
+  const { sent } = batcher;
+  const unknown = batcher.unknown + batcher.pending;
+  const doubt = unknown === 0 ? "" : `; ${countOf(unknown, "more message")} may not be stored`;
   notes.say(`sent ${countOf(sent, "message")} to "${queue.name}"${doubt}`, { event: "sent", queue: queue.name, sent, ...(unknown === 0 ? {} : { unknown }) });
 }

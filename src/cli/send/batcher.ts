@@ -30,6 +30,7 @@ export class Batcher {
   #waiting: SizedBody[] = [];
   #waitingChars = 0;
   #inFlight = 0;
+  #inFlightMessages = 0;
   /** Ends when all that was sent so far has been reported, in order. */
   #reported: Promise<void> = Promise.resolve();
   #error: Error | undefined;
@@ -62,6 +63,11 @@ export class Batcher {
     if (this.#error !== undefined) throw this.#error;
   }
 
+  /** Bodies that were taken, and are not known to be stored. */
+  get pending(): number {
+    return this.#waiting.length + this.#inFlightMessages;
+  }
+
   /** Resolves when all are sent. @throws what a call threw. */
   async end(): Promise<void> {
     while (this.#error === undefined && (this.#waiting.length > 0 || this.#inFlight > 0)) {
@@ -77,6 +83,7 @@ export class Batcher {
       if (this.#inFlight >= (this.#isFull() ? MAX_IN_FLIGHT : 1)) return;
       const items = this.#take().map(({ body }) => ({ body, ...this.#manner }));
       this.#inFlight += 1;
+      this.#inFlightMessages += items.length;
       const call = this.#queue.sendMany(items);
       const earlier = this.#reported;
       // In the order of the calls, whatever the order of the replies.
@@ -89,6 +96,7 @@ export class Batcher {
           await this.#failed(error, items.length);
         } finally {
           this.#inFlight -= 1;
+          this.#inFlightMessages -= items.length;
           this.#dispatch();
           this.#room?.resolve();
           this.#room = undefined;

@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Message } from "../../index.ts";
 import { bodyBytes } from "../body.ts";
+import { stderrRoom } from "../output.ts";
 import { Group } from "./group.ts";
 
 /** How a command ended. */
@@ -77,22 +78,25 @@ export class CommandRun {
       relay(stderr, async (chunk) => {
         heard += 1;
         onStderr(chunk);
-        if (process.stderr.writableNeedDrain) await new Promise((drained) => process.stderr.once("drain", drained));
+        await stderrRoom();
       }),
     ]);
     // Handled here already: it may fail while the command still runs.
     relayed.catch(() => void this.group.end());
-    const end = await this.#ended;
-    for (let before = -1; before !== heard || isBlocked(); ) {
-      before = heard;
-      const done = await Promise.race([relayed.then(() => true), sleep(LINGER_MS, false)]);
-      if (done) break;
+    try {
+      const end = await this.#ended;
+      for (let before = -1; before !== heard || isBlocked(); ) {
+        before = heard;
+        const done = await Promise.race([relayed.then(() => true), sleep(LINGER_MS, false)]);
+        if (done) break;
+      }
+      stdout?.destroy();
+      stderr?.destroy();
+      await relayed;
+      return end;
+    } finally {
+      await this.group.over();
     }
-    stdout?.destroy();
-    stderr?.destroy();
-    await relayed;
-    await this.group.over();
-    return end;
   }
 }
 

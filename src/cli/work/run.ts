@@ -13,6 +13,9 @@ export interface RunOptions {
   readonly notes: Notes;
 }
 
+/** A worker that stops and has nothing to do ends within this, unless it waits for the store. Closing the connection then decides. */
+const IDLE_MS = 2000;
+
 /**
  * Works until the queue is empty, if so asked, or until a signal comes. The first signal lets what runs finish within the
  * grace; the second ends it and hands the messages back; the third ends this process at once. None burns an attempt.
@@ -39,7 +42,7 @@ export async function runWorker(queue: Queue, job: Job, tally: Tally, { work, gr
     broken = true;
     stopping.now();
   });
-  await worker.stopped;
+  await Promise.race([worker.stopped, stopping.idle]);
   stopWatching();
   stopping.over();
   tally.end();
@@ -55,7 +58,10 @@ class Stopping {
   readonly #worker: Worker<unknown>;
   readonly #job: Job;
   readonly #grace: number;
+  readonly #idle: PromiseWithResolvers<void> = Promise.withResolvers();
   #timer: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  #idleSince: number | undefined;
 
   constructor(worker: Worker<unknown>, job: Job, grace: number) {
     this.#worker = worker;
@@ -63,18 +69,34 @@ class Stopping {
     this.#grace = grace;
   }
 
+  /** Resolves when the worker was asked to stop and has had nothing to do since, but may wait for a store that is away. */
+  get idle(): Promise<void> {
+    return this.#idle.promise;
+  }
+
   /** Takes no more messages, and gives those that run the grace. */
   begin(): void {
+    this.#watchIdle();
     void this.#worker.stop({ grace: this.#grace + this.#job.endTakes });
     this.#timer ??= setTimeout(() => this.#job.end(), this.#grace);
   }
 
+  /** Ends what runs, and hands it back. */
   now(): void {
+    this.#watchIdle();
     void this.#worker.stop({ grace: this.#job.endTakes });
     this.#job.end();
   }
 
   over(): void {
     clearTimeout(this.#timer);
+    clearInterval(this.#looking);
+  }
+
+  #watchIdle(): void {
+    this.#looking ??= setInterval(() => {
+      if (this.#worker.active > 0) this.#idleSince = undefined;
+      else if (performance.now() - (this.#idleSince ??= performance.now()) > IDLE_MS) this.#idle.resolve();
+    }, IDLE_MS / 10);
   }
 }
