@@ -137,6 +137,15 @@ export function receiveCases(claim: Claim): void {
     assert.deepEqual([failures, crashes], [2, 1]);
   });
 
+  claim("a delivery has what its holder gets and nothing else, whatever the message went through", async (bench) => {
+    const id = await bench.send({ data: "1", codec: "raw", priority: 2 });
+    await bench.retry(await bench.takeOne());
+    await bench.takeOne({ lease: SHORT });
+    await bench.outlast();
+    const { received } = await bench.exchange({ receive: bench.asking() });
+    assert.deepEqual(received, [{ id, body: { codec: "raw", data: "1" }, priority: 2, failures: 1, crashes: 1 }]);
+  });
+
   claim("a message released in an exchange may be received in the same", async (bench) => {
     const id = await bench.send();
     const { token } = await bench.takeOne();

@@ -251,25 +251,30 @@ export function waitCases(claim: Claim): void {
   });
 
   claim(
-    "one message ends a wait of one handle, not of all",
+    "of several handles that wait one message wakes few, not all",
     async (bench) => {
-      const stop = new AbortController();
-      const ended = new Set<Store>();
       const stores = [await bench.another(), await bench.another(), await bench.another(), await bench.another()];
-      const waits = stores.map(async (store) => {
-        await store.wait(bench.queue, HOUR, stop.signal);
-        ended.add(store);
-        // The one that is woken takes the message, as consumers do.
-        await bench.take({ store });
-      });
-      await Promise.all(stores.map((store) => store.counts(bench.queue)));
-      await settleIn(bench);
-      await bench.send();
-      await until(() => ended.size > 0, "a wait ended", DEADLINE);
-      for (let i = 0; i < 20; i += 1) await settleIn(bench);
-      assert(ended.size < 4, "the waits of all handles ended for one message");
-      stop.abort();
-      await Promise.allSettled(waits);
+      let woken = 0;
+      for (let i = 0; i < ROUNDS; i += 1) {
+        const stop = new AbortController();
+        let received: Held | undefined;
+        const waits = stores.map(async (store) => {
+          await store.wait(bench.queue, HOUR, stop.signal);
+          woken += 1;
+          received = (await bench.take({ store }))[0] ?? received;
+        });
+        const ended = Promise.allSettled(waits);
+        await Promise.all(stores.map((store) => store.counts(bench.queue)));
+        await bench.send();
+        await until(() => received !== undefined, "a handle had received", DEADLINE);
+        // Time for the others to be woken, if they were told to.
+        for (let j = 0; j < 10; j += 1) await settleIn(bench);
+        stop.abort();
+        await ended;
+        assert(received !== undefined && (await bench.ack(received)));
+      }
+      // Engines whose handles share nothing but the data can't do without one now and then in vain.
+      assert(woken < ROUNDS * (stores.length / 2 + 1), `${ROUNDS} messages woke ${woken} times`);
     },
     "another",
   );
