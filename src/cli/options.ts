@@ -15,7 +15,7 @@ export function addGlobalOptions(program: Command): Command {
     .addOption(new Option("--store <url>", "where the messages are (default: $BATON_STORE, else sqlite:.baton/baton.db)"))
     .addOption(new Option("--connect-timeout <duration>", "how long the first connect may take (default: 5s)").argParser(duration))
     .addOption(new Option("--json", "print JSON instead of text, also for errors; each command's help says which"))
-    .addOption(new Option("--verbose", "print stacks with errors; DEBUG=baton does the same"));
+    .addOption(new Option("--verbose", "print stacks with errors (DEBUG=baton does, too), and say when the store is connected"));
 }
 
 /** Reads a duration as the library does: `30s`, `5m`, or milliseconds. Here too, so that the error names the option. */

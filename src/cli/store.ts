@@ -11,11 +11,12 @@ export interface OpenOptions extends GlobalOptions {
 
 /** Runs `use` with a connection, and closes it whatever happens. A store that goes away meanwhile is waited for, and said once. */
 export async function withBaton<T>(options: OpenOptions, use: (baton: Baton) => Promise<T>): Promise<T> {
-  const { store, connectTimeout, maxBody, notes } = options;
+  const { store, connectTimeout, maxBody, notes, verbose = false } = options;
   const baton = await connect(store, {
     ...(connectTimeout === undefined ? {} : { connectTimeout }),
     ...(maxBody === undefined ? {} : { maxBodyBytes: maxBody }),
   });
+  if (verbose) notes.say("baton: connected", { event: "connected" });
   let lostAt: number | undefined;
   const unwatch = baton.onAvailability((error) => {
     if (error !== undefined && lostAt === undefined) {
