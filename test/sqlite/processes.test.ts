@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
@@ -59,6 +60,18 @@ test("a send in one process ends a wait in another, without its poll", async (t)
     await drain(store, "q");
     child.tell("again");
   }
+});
+
+test("a send by one path of a file ends a wait by another path of it", async (t) => {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, "baton.db");
+  const link = join(directory, "elsewhere.db");
+  const store = await openStore(t, path);
+  symlinkSync(path, link);
+  const child = new Child(t, "wait", [link]);
+  assert.equal(await child.line(), "waiting");
+  await store.send("q", [message(1)]);
+  assert.equal(await child.line(), "woken");
 });
 
 test("a release in one process ends a wait in another", async (t) => {

@@ -4,7 +4,7 @@ import type { StatementSync } from "node:sqlite";
 import { fullJitter } from "../../core/backoff.ts";
 import { isBusy, stillLocked } from "./failures.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
-import { checkPath, MEMORY } from "./path.ts";
+import { checkPath, MEMORY, realFile } from "./path.ts";
 
 /** Pages of write-ahead log after which a commit copies it into the database (4 MB). */
 const CHECKPOINT_PAGES = 1000;
@@ -24,7 +24,10 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /** An open file: cached statements, and transactions that wait for the lock of other connections as long as it takes. */
 export class Database {
+  /** As it was given. */
   readonly path: string;
+  /** The path without links. */
+  readonly file: string;
   /** Write transactions committed so far. */
   commits = 0;
   /** Whether the last error came from a COMMIT. */
@@ -34,6 +37,7 @@ export class Database {
 
   private constructor(path: string, db: DatabaseSync) {
     this.path = path;
+    this.file = realFile(path);
     this.#db = db;
   }
 
@@ -46,7 +50,6 @@ export class Database {
     checkPath(path);
     const raw = new DatabaseSync(path);
     try {
-      const database = new Database(path, raw);
       const deadline = performance.now() + connectTimeout;
       const patiently = <T>(action: () => T): T => untilFree(action, deadline, () => stillLocked(path, connectTimeout));
       // Before anything is written: a file of another program is left as it is.
@@ -62,7 +65,7 @@ export class Database {
       );
       // Taking the write lock shows at once if the file can't be written.
       patiently(() => inTransaction(raw, "BEGIN IMMEDIATE", () => migrate(raw, path)));
-      return database;
+      return new Database(path, raw);
     } catch (error) {
       raw.close();
       throw error;
@@ -116,7 +119,7 @@ export class Database {
   #curbLog(): void {
     if (this.path === MEMORY) return;
     try {
-      const log = statSync(`${this.path}-wal`, { throwIfNoEntry: false });
+      const log = statSync(`${this.file}-wal`, { throwIfNoEntry: false });
       if (log !== undefined && log.size > LOG_LIMIT_BYTES) this.checkpoint();
     } catch {
       // Never a reason for what was just committed to fail.

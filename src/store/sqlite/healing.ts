@@ -1,7 +1,7 @@
+import { REASONS, STATE_CODES } from "./codes.ts";
 import type { Database } from "./database.ts";
 import type { Horizon } from "./horizon.ts";
 import type { Ledger } from "./ledger.ts";
-import { REASONS, STATE_CODES } from "./protocol.ts";
 
 /** Bounds of what one call heals, so that no call takes long. */
 const MOST_LEASES_ENDED = 100;

@@ -1,5 +1,5 @@
+import { STATE_CODES } from "./codes.ts";
 import type { Database } from "./database.ts";
-import { STATE_CODES } from "./protocol.ts";
 
 const { ready: READY, delayed: DELAYED, active: ACTIVE } = STATE_CODES;
 

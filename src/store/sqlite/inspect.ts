@@ -1,5 +1,4 @@
 import { statfsSync } from "node:fs";
-import { resolve } from "node:path";
 import type { StoreInfo } from "../store.ts";
 import type { Database } from "./database.ts";
 import { MEMORY } from "./path.ts";
@@ -27,13 +26,13 @@ export function inspect(db: Database, synchronous: "full" | "normal"): StoreInfo
   return {
     engine: "sqlite",
     version: `SQLite ${sqlite} (Node ${process.versions.node})`,
-    location: memory ? MEMORY : resolve(db.path),
+    location: memory ? MEMORY : db.path,
     durability: memory
       ? "Messages live in this process's memory and end with it."
       : synchronous === "full"
         ? "A message is on disk before send returns: it survives a crash of the process, of the system and a loss of power."
         : "A message survives a crash of the process; a crash of the system or a loss of power may take the last moments before it.",
-    warnings: memory ? [] : [...settingWarnings(synchronous, journal), ...diskWarnings(db.path)],
+    warnings: memory ? [] : [...settingWarnings(synchronous, journal), ...diskWarnings(db.file)],
   };
 }
 

@@ -2,8 +2,8 @@ import { newTail } from "../../core/ids.ts";
 import { STATES } from "../../core/state.ts";
 import type { State } from "../../core/state.ts";
 import type { Counts } from "../store.ts";
+import { STATE_CODES } from "./codes.ts";
 import type { Database } from "./database.ts";
-import { STATE_CODES } from "./protocol.ts";
 
 /*
  * What a transaction keeps in memory and writes once, before it commits: the last sequence handed out and the changes

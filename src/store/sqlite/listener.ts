@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
+import { MEMORY } from "./path.ts";
 import { Stagger } from "./stagger.ts";
-import { wakePath, watchWakeFile } from "./wake-file.ts";
+import { watchWakeFile } from "./wake-file.ts";
 
 /** Milliseconds between two looks at whether another process changed the file; the watch makes them a second line. */
 const POLL_MS = 1000;
@@ -13,7 +14,7 @@ const POLL_UNWATCHED_MS = 100;
  */
 export class Listener {
   readonly #clock: Clock;
-  readonly #path: string | undefined;
+  readonly #path: string;
   readonly #look: (ifChanged: boolean) => void;
   readonly #stagger = new Stagger();
   #looking: NodeJS.Timeout | undefined;
@@ -22,14 +23,14 @@ export class Listener {
 
   /** @param look called when messages may have become ready; with true when the file may not have changed at all. */
   constructor(path: string, clock: Clock, look: (ifChanged: boolean) => void) {
-    this.#path = wakePath(path);
+    this.#path = path;
     this.#clock = clock;
     this.#look = look;
   }
 
   start(): void {
-    if (this.#path === undefined) return;
-    this.#watch(this.#path);
+    if (this.#path === MEMORY) return;
+    this.#watch();
     this.#poll();
   }
 
@@ -58,9 +59,9 @@ export class Listener {
     }, delay);
   }
 
-  #watch(path: string): void {
+  #watch(): void {
     this.#stopWatching = watchWakeFile(
-      path,
+      this.#path,
       () => this.#touched(),
       () => {
         this.#stopWatching?.();

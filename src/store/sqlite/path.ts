@@ -1,9 +1,19 @@
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { accessSync, constants, mkdirSync, realpathSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { denied, FailureError, readOnly, unreachable } from "./failures.ts";
 
 /** The path of a database that lives in memory. */
 export const MEMORY = ":memory:";
+
+/** The path as it stays when the process changes its directory. */
+export function absolute(path: string): string {
+  return path === MEMORY ? MEMORY : resolve(path);
+}
+
+/** The file itself, if the path of an open database is a link: what lies beside the database lies beside it. */
+export function realFile(path: string): string {
+  return path === MEMORY ? MEMORY : realpathSync(path);
+}
 
 /**
  * Makes the directories a database file needs, and makes sure that both can be written.

@@ -1,9 +1,9 @@
 import { makeId } from "../../core/ids.ts";
 import type { DeadReason, ErrorRecord, State } from "../../core/state.ts";
 import type { ListRequest, Page, StoredMessage } from "../store.ts";
+import { codecOf, REASONS, STATE_CODES } from "./codes.ts";
 import type { Database } from "./database.ts";
 import type { Ledger } from "./ledger.ts";
-import { codecOf, REASONS, STATE_CODES } from "./protocol.ts";
 import { seqOf, tailOf } from "./seq.ts";
 
 type Row = Readonly<Record<string, unknown>>;

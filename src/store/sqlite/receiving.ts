@@ -1,9 +1,10 @@
 import { makeId } from "../../core/ids.ts";
 import type { ReceiveRequest } from "../store.ts";
+import { STATE_CODES } from "./codes.ts";
+import { column } from "./columns.ts";
 import type { Database } from "./database.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Deliveries } from "./protocol.ts";
-import { column, STATE_CODES } from "./protocol.ts";
 
 const SELECT = `SELECT seq, tail, codec, body, priority, failures, crashes FROM messages
   WHERE queue = ? AND state = ${STATE_CODES.ready} ORDER BY place, seq LIMIT ?`;

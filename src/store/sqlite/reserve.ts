@@ -31,7 +31,7 @@ export class Reserve {
 
   constructor(db: Database) {
     this.#db = db;
-    this.#path = `${db.path}-reserve`;
+    this.#path = `${db.file}-reserve`;
   }
 
   /** Whether there is room for a send of about this many bytes. To be asked with no transaction open. */

@@ -1,8 +1,9 @@
+import { STATE_CODES } from "./codes.ts";
+import { LONGEST_INLINE_BODY } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { horizon } from "./horizon.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Answers, SendAsk } from "./protocol.ts";
-import { LONGEST_INLINE_BODY, STATE_CODES } from "./protocol.ts";
 import type { Wakes } from "./wakes.ts";
 
 const { ready: READY, delayed: DELAYED } = STATE_CODES;

@@ -25,7 +25,7 @@ export class Server {
     this.#db = db;
     this.#synchronous = synchronous;
     this.#group = new GroupCommit(db);
-    this.#wakeFile = new WakeFile(db.path);
+    this.#wakeFile = new WakeFile(db.file);
     this.#shrinker = new Shrinker(db);
   }
 

@@ -1,7 +1,7 @@
+import { REASONS, STATE_CODES } from "./codes.ts";
 import type { Database } from "./database.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Ask, ExchangeAsk, Settled } from "./protocol.ts";
-import { REASONS, STATE_CODES } from "./protocol.ts";
 import { seqOf, tailOf } from "./seq.ts";
 
 /** A lease is held if this finds the message. */

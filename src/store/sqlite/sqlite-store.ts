@@ -13,9 +13,10 @@ import type {
   StoredMessage,
   StoreInfo,
 } from "../store.ts";
+import { deliveriesOf, kindsOf, leasesOf, sendAsk } from "./columns.ts";
 import { Listener } from "./listener.ts";
+import { absolute } from "./path.ts";
 import type { Seen, Statistics, Wake } from "./protocol.ts";
-import { deliveriesOf, kindsOf, leasesOf, sendAsk } from "./protocol.ts";
 import { ThreadClient } from "./thread-client.ts";
 import { Waits } from "./waits.ts";
 
@@ -55,7 +56,8 @@ export class SqliteStore implements Store {
   #lookAgain = false;
 
   constructor(options: SqliteOptions) {
-    const { path, synchronous, clock, connectTimeout } = options;
+    const { synchronous, clock, connectTimeout } = options;
+    const path = absolute(options.path);
     this.#clock = clock;
     this.#thread = new ThreadClient(
       { path, synchronous, connectTimeout },

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, watch, writeSync } from "node:fs";
 import type { FSWatcher } from "node:fs";
-import { MEMORY } from "./path.ts";
+import { MEMORY, realFile } from "./path.ts";
 
 /*
  * How one process tells others that messages are ready: it writes a byte to a file beside the database, and those that
@@ -12,9 +12,9 @@ const QUIET_MS = 1;
 
 const BYTE = Buffer.from("\n");
 
-/** The wake file of a database, or undefined if it lives in memory. */
-export function wakePath(path: string): string | undefined {
-  return path === MEMORY ? undefined : `${path}-wake`;
+/** The wake file of a database. Processes that know the database by different links mean the same. */
+function wakePath(database: string): string {
+  return `${realFile(database)}-wake`;
 }
 
 /** The side that wakes. */
@@ -24,8 +24,8 @@ export class WakeFile {
   #last = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(path: string) {
-    this.#path = wakePath(path);
+  constructor(database: string) {
+    this.#path = database === MEMORY ? undefined : wakePath(database);
   }
 
   /** Wakes those that wait: at once, or within a millisecond if it just did. */
@@ -62,15 +62,22 @@ export class WakeFile {
 }
 
 /**
- * The side that is woken. Makes the file if it is missing.
+ * The side that is woken. Makes the wake file if it is missing.
  *
+ * @param database the database's path.
  * @param onTouch called when another process, or this one, touched the file.
+ * @param onLost called when the watch ended: the file was moved or deleted.
  * @returns a function that stops watching, or undefined if the file can't be watched: the system is out of watches,
  *   or the file system has none.
  */
-export function watchWakeFile(path: string, onTouch: () => void, onLost: () => void): (() => void) | undefined {
+export function watchWakeFile(
+  database: string,
+  onTouch: () => void,
+  onLost: () => void,
+): (() => void) | undefined {
   let watcher: FSWatcher | undefined;
   try {
+    const path = wakePath(database);
     closeSync(openSync(path, "a"));
     watcher = watch(path, { persistent: false }, (event) => {
       // "rename": the file was moved or deleted; its watch follows it and would never tell again.
