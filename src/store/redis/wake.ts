@@ -12,7 +12,7 @@ const BLOCK_SECONDS_UNTOLD = 1;
 /** Idle processes that learn of one thing at the same time look at it at different times, and the first spares the others. */
 const SPREAD_MS = 1000;
 /** The same for a body in an inbox, which nobody but they can see. */
-const INBOX_SPREAD_MS = 10;
+const INBOX_SPREAD_MS = 20;
 /** After a change, this long until the blocking command is ended to look at what it was; then not again for a while. */
 const SETTLE_MS = 800;
 const NUDGE_EVERY_MS = 4000;
