@@ -3,6 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { createServer, Socket } from "node:net";
 import { delimiter, join } from "node:path";
+import { atEnd } from "./at-end.ts";
 import { tempDirectory } from "./temp.ts";
 import type { TempDirectory } from "./temp.ts";
 
@@ -22,9 +23,6 @@ const LOG_LENGTH = 64_000;
 
 const READY = /Ready to accept connections/;
 const IN_USE = /Address already in use/i;
-
-const running = new Set<ChildProcess>();
-let watchingForTheEnd = false;
 
 /** A real server with a port and a directory of its own. */
 export class RedisServer {
@@ -109,7 +107,8 @@ export class RedisServer {
       cwd: this.#directory.path,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    killAtTheEnd(child);
+    const takeBack = atEnd(() => child.kill("SIGKILL"));
+    child.once("exit", takeBack);
     this.#child = child;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let said = "";
@@ -121,7 +120,7 @@ export class RedisServer {
     child.stdout.setEncoding("utf8").on("data", hear);
     child.stderr.setEncoding("utf8").on("data", hear);
     child.once("error", (cause) => {
-      running.delete(child);
+      takeBack();
       this.#child = undefined;
       reject(isMissing(cause) ? missing(this.binary, cause) : cause);
     });
@@ -192,24 +191,5 @@ function setHold(child: ChildProcess, hold: boolean): void {
     if (part !== child && !(part instanceof Socket)) continue;
     if (hold) part.ref();
     else part.unref();
-  }
-}
-
-/** Nothing a test started may outlive it, however it ends (but for SIGKILL, which nobody hears). */
-function killAtTheEnd(child: ChildProcess): void {
-  running.add(child);
-  child.once("exit", () => running.delete(child));
-  if (watchingForTheEnd) return;
-  watchingForTheEnd = true;
-  const killAll = (): void => {
-    for (const one of running) one.kill("SIGKILL");
-  };
-  process.once("exit", killAll);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => {
-      killAll();
-      // With this listener gone the signal does what it always did.
-      process.kill(process.pid, signal);
-    });
   }
 }

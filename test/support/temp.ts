@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atEnd } from "./at-end.ts";
 
 /** A directory of its own for a test. */
 export interface TempDirectory extends Disposable {
@@ -11,21 +12,14 @@ export interface TempDirectory extends Disposable {
   remove(): void;
 }
 
-const left = new Set<string>();
-
 /** Makes an empty directory that is removed when it is disposed of, or when the process ends. */
 export function tempDirectory(): TempDirectory {
   const path = mkdtempSync(join(tmpdir(), "baton-"));
-  if (left.size === 0) process.once("exit", removeAll);
-  left.add(path);
+  const clear = (): void => rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  const takeBack = atEnd(clear);
   const remove = (): void => {
-    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
-    left.delete(path);
-    if (left.size === 0) process.off("exit", removeAll);
+    clear();
+    takeBack();
   };
   return { path, file: (name) => join(path, name), remove, [Symbol.dispose]: remove };
-}
-
-function removeAll(): void {
-  for (const path of left) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 }
