@@ -19,7 +19,7 @@ export {
 export type { DeadReason, ErrorRecord, State } from "./core/state.ts";
 export { type Baton, type CloseOptions, connect, type ConnectOptions } from "./runtime/baton.ts";
 export type { ConsumeOptions } from "./runtime/consume.ts";
-export type { Message, NackOptions, RejectOptions, ReleaseOptions } from "./runtime/message.ts";
+export type { Message, NackOptions, Outcome, RejectOptions, ReleaseOptions } from "./runtime/message.ts";
 export type { MessageInfo } from "./runtime/message-info.ts";
 export type {
   ListOptions,

@@ -21,34 +21,34 @@ export const DEFAULT_MAX_BODY_BYTES: number = 1024 * 1024;
 /**
  * Writes a body as text.
  *
- * @param queue the queue's name, for the error.
+ * @param what the body, as an error calls it: `The body for queue "emails"`.
  * @param maxBytes the largest encoded size taken.
  * @throws BodyError `BATON_BODY_UNSERIALIZABLE` if JSON can't write it, `BATON_BODY_TOO_LARGE` if it is over the limit.
  */
-export function encodeBody(body: unknown, queue: string, maxBytes: number): EncodedBody {
+export function encodeBody(body: unknown, what: string, maxBytes: number): EncodedBody {
   const encoded: EncodedBody =
     body instanceof Uint8Array
       ? { codec: "base64", data: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("base64") }
-      : { codec: "json", data: toJson(body, queue) };
+      : { codec: "json", data: toJson(body, what) };
   const bytes = Buffer.byteLength(encoded.data);
   if (bytes > maxBytes) {
     throw new BodyError(
       "BATON_BODY_TOO_LARGE",
-      `A body for queue "${queue}" is ${bytes} bytes once encoded; the limit is ${maxBytes}. ` +
+      `${what} is ${bytes} bytes once encoded; the limit is ${maxBytes}. ` +
         "Keep large data elsewhere and send where it is, or raise maxBodyBytes in connect().",
     );
   }
   return encoded;
 }
 
-function toJson(body: unknown, queue: string): string {
+function toJson(body: unknown, what: string): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(body);
   } catch (cause) {
     throw new BodyError(
       "BATON_BODY_UNSERIALIZABLE",
-      `A body for queue "${queue}" can't be written as JSON: ${firstLine(cause)}. ` +
+      `${what} can't be written as JSON: ${firstLine(cause)}. ` +
         "Send plain data: no cycles, no BigInt; ids instead of objects that refer to each other.",
       { cause },
     );
@@ -56,7 +56,7 @@ function toJson(body: unknown, queue: string): string {
   if (text === undefined) {
     throw new BodyError(
       "BATON_BODY_UNSERIALIZABLE",
-      `A body for queue "${queue}" is ${typeof body}, which JSON has no form for. Send null for "nothing".`,
+      `${what} is ${typeof body}, which JSON has no form for. Send null for "nothing".`,
     );
   }
   return text;

@@ -34,12 +34,12 @@ const LONGEST_ERROR_TEXT = 2000;
 
 /** The name, message and stack of whatever was thrown, cut to 2,000 characters each. */
 export function toErrorRecord(thrown: unknown): ErrorRecord {
-  if (!(thrown instanceof Error)) return { name: "Error", message: cut(String(thrown)) };
+  if (!(thrown instanceof Error)) return { name: "Error", message: storable(String(thrown)) };
   const { name, message, stack } = thrown;
-  return { name: cut(name), message: cut(message), ...(stack === undefined ? {} : { stack: cut(stack) }) };
+  return { name: storable(name), message: storable(message), ...(stack === undefined ? {} : { stack: storable(stack) }) };
 }
 
-function cut(text: string): string {
-  // A surrogate pair cut in half could not be stored as UTF-8.
-  return text.length <= LONGEST_ERROR_TEXT ? text : text.slice(0, LONGEST_ERROR_TEXT).toWellFormed();
+/** Half a surrogate pair, from the source or from the cut, could not be stored as UTF-8. */
+function storable(text: string): string {
+  return text.slice(0, LONGEST_ERROR_TEXT).toWellFormed();
 }

@@ -38,7 +38,7 @@ export async function* consume<T>(
       } finally {
         keeper.drop(message);
         // The loop was left by break, return or throw: give the message back, unless it was settled.
-        if (left && !message.ended) await giveBack(message);
+        if (left && message.outcome === undefined) await giveBack(message);
       }
     }
   }

@@ -47,7 +47,7 @@ export class LeaseKeeper {
       const held = await this.#store.extend(this.#queue, leases, ms);
       batch.forEach((message, place) => {
         if (held[place] === true) message.extended(started + ms);
-        else if (!message.ended) {
+        else if (message.outcome === undefined) {
           this.drop(message);
           message.lost();
         }

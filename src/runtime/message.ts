@@ -34,6 +34,17 @@ export interface MessageOrigin {
 }
 
 /**
+ * How a message's lease ended in this process.
+ *
+ * - `acked`: done.
+ * - `retried`: failed, to be tried again.
+ * - `dead`: given up: it was rejected, or failed for the last time.
+ * - `released`: given back.
+ * - `lost`: the lease was found not to be held any more.
+ */
+export type Outcome = "acked" | "retried" | "dead" | "released" | "lost";
+
+/**
  * A message leased to this process. End the lease with exactly one of `ack`, `nack`, `reject` or `release`. If none comes
  * before the lease runs out, the message goes to another worker and a crash is counted.
  */
@@ -51,7 +62,7 @@ export class Message<T = unknown> {
   #leasedUntil: number;
   #aborted: { readonly reason: Error } | undefined;
   #controller: AbortController | undefined;
-  #ended: string | undefined;
+  #outcome: Outcome | undefined;
   #lostBy: LeaseLostError | undefined;
 
   /** Made by the library only. */
@@ -96,9 +107,9 @@ export class Message<T = unknown> {
     return this.#controller.signal;
   }
 
-  /** Whether the lease was ended by this process, or is known to be lost. */
-  get ended(): boolean {
-    return this.#ended !== undefined;
+  /** How the lease ended, or is about to end while the store is being told; undefined while it is held. */
+  get outcome(): Outcome | undefined {
+    return this.#outcome;
   }
 
   /** For the library: how the lease was found to be lost, if it was. */
@@ -128,12 +139,9 @@ export class Message<T = unknown> {
     const delay = parseDuration(options.delay ?? 0, "message.nack's delay");
     const error = toErrorRecord(options.error ?? new Error("nack was called without an error."));
     const lease = { id: this.id, token: this.#token };
-    return this.#settle(
-      "nacked",
-      this.attempt >= this.#origin.attempts
-        ? { kind: "dead", ...lease, reason: "failed", error }
-        : { kind: "retry", ...lease, delay, error },
-    );
+    return this.attempt >= this.#origin.attempts
+      ? this.#settle("dead", { kind: "dead", ...lease, reason: "failed", error })
+      : this.#settle("retried", { kind: "retry", ...lease, delay, error });
   }
 
   /**
@@ -143,7 +151,7 @@ export class Message<T = unknown> {
   reject(options: RejectOptions = {}): Promise<void> {
     checkKeys(options, ["error"], "message.reject");
     const error = options.error === undefined ? {} : { error: toErrorRecord(options.error) };
-    return this.#settle("rejected", { kind: "dead", id: this.id, token: this.#token, reason: "rejected", ...error });
+    return this.#settle("dead", { kind: "dead", id: this.id, token: this.#token, reason: "rejected", ...error });
   }
 
   /**
@@ -162,7 +170,7 @@ export class Message<T = unknown> {
    */
   async extend(duration: Duration): Promise<void> {
     const ms = parseDuration(duration, "message.extend's duration");
-    if (this.#ended !== undefined) throw this.#lost(`it was ${this.#ended} before`);
+    if (this.#outcome !== undefined) throw this.#lost(`it was ${this.#outcome} before`);
     await this.#origin.keeper.extend([this], ms);
     if (this.#lostBy !== undefined) throw this.#lostBy;
   }
@@ -174,7 +182,7 @@ export class Message<T = unknown> {
 
   /** For the library: the store says that the lease is not held. */
   lost(): void {
-    this.#ended = "lost";
+    this.#outcome = "lost";
     this.#lostBy = this.#lost("it ran out, and the message was given to others or ended by them");
     this.abort(this.#lostBy);
   }
@@ -186,9 +194,9 @@ export class Message<T = unknown> {
     this.#controller?.abort(reason);
   }
 
-  async #settle(how: string, settlement: Settlement): Promise<void> {
-    if (this.#ended !== undefined) throw this.#lost(`it was ${this.#ended} before`);
-    this.#ended = how;
+  async #settle(how: Outcome, settlement: Settlement): Promise<void> {
+    if (this.#outcome !== undefined) throw this.#lost(`it was ${this.#outcome} before`);
+    this.#outcome = how;
     this.#origin.keeper.drop(this);
     if (!(await this.#origin.exchanger.settle(settlement))) {
       this.lost();

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Clock } from "../core/clock.ts";
 import { encodeBody } from "../core/codec.ts";
 import { parseDuration, type Duration } from "../core/duration.ts";
-import { BodyError, ClosedError, SendManyError, abortError, UsageError } from "../core/errors.ts";
+import { BodyError, ClosedError, SendManyError, StoreUnavailableError, abortError, UsageError } from "../core/errors.ts";
 import { isId, type TokenSource } from "../core/ids.ts";
 import { checkInteger, checkKeys, checkSignal, describe } from "../core/options.ts";
 import { type State, STATES } from "../core/state.ts";
@@ -12,7 +12,7 @@ import { Exchanger } from "./exchanger.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Message } from "./message.ts";
 import { type MessageInfo, toMessageInfo } from "./message-info.ts";
-import { describeIssues, Pull } from "./pull.ts";
+import { describeIssues, Pull, type Taken } from "./pull.ts";
 import { Sender } from "./sender.ts";
 import { type Handler, type WorkOptions, Worker } from "./worker.ts";
 
@@ -120,7 +120,8 @@ export class Queue<Input = unknown, Output = Input> {
     checkKeys(options, ["delay", "priority", "signal"], "queue.send");
     const { delay, priority, signal } = options;
     checkSignal(signal, "queue.send's signal");
-    const message = this.#newMessage(await this.#checkedBody(body), delay, priority, "queue.send");
+    const what = `The body for queue "${this.name}"`;
+    const message = this.#newMessage(await this.#checkedBody(body, what), what, delay, priority, "queue.send");
     if (signal?.aborted === true) throw abortError(signal);
     const sent = this.#sender.send(message);
     return { id: await (signal === undefined ? sent : orAborted(sent, signal)) };
@@ -138,7 +139,8 @@ export class Queue<Input = unknown, Output = Input> {
       const where = `item ${i} of queue.sendMany`;
       checkKeys(item, ["body", "delay", "priority"], where);
       if (!("body" in item)) throw new UsageError("BATON_OPTION_INVALID", `${where} has no body. Give { body, delay?, priority? } for each message.`);
-      messages.push(this.#newMessage(await this.#checkedBody(item.body), item.delay, item.priority, where));
+      const what = `The body of ${where} for queue "${this.name}"`;
+      messages.push(this.#newMessage(await this.#checkedBody(item.body, what), what, item.delay, item.priority, where));
     }
     const results = await Promise.allSettled(messages.map((message) => this.#sender.send(message)));
     const ids = results.map((result) => (result.status === "fulfilled" ? result.value : undefined));
@@ -173,11 +175,27 @@ export class Queue<Input = unknown, Output = Input> {
     const ended = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
     for (;;) {
       if (ended.aborted) throw abortError(ended);
-      const taken = await this.#pull.take(max, lease, () => {});
+      const taken = await this.#take(max, lease, ended, () => clock.monotonic() < deadline);
       if (taken.messages.length > 0) return [...taken.messages];
       const left = deadline - clock.monotonic();
       if (left <= 0) return [];
       if (!taken.more) await store.wait(this.name, Math.min(left, taken.nextDue ?? LONGEST_RECEIVE_WAIT_MS), ended);
+    }
+  }
+
+  /** Takes what is ready; nothing if the connection broke and there is time to try again. Ends with the signal, also while the store is away. */
+  async #take(max: number, lease: number, ended: AbortSignal, mayTryAgain: () => boolean): Promise<Taken<Output>> {
+    const taking = this.#pull.take(max, lease, () => {});
+    try {
+      return await orAborted(taking, ended);
+    } catch (error) {
+      if (ended.aborted) {
+        // What comes after all goes back; if that fails the leases run out.
+        taking.then(({ messages }) => Promise.all(messages.map((message) => message.release()))).catch(() => {});
+      } else if (error instanceof StoreUnavailableError && mayTryAgain()) {
+        return { messages: [], more: true, nextDue: undefined };
+      }
+      throw error;
     }
   }
 
@@ -270,20 +288,20 @@ export class Queue<Input = unknown, Output = Input> {
     this.#keeper.close();
   }
 
-  async #checkedBody(body: Input): Promise<Input> {
+  async #checkedBody(body: Input, what: string): Promise<Input> {
     if (this.#schema === undefined) return body;
     const result = await this.#schema["~standard"].validate(body);
     if (result.issues === undefined) return body;
     throw new BodyError(
       "BATON_BODY_INVALID",
-      `A body for queue "${this.name}" was refused by the schema: ${describeIssues(result.issues)}. Nothing was sent.`,
+      `${what} was refused by the schema: ${describeIssues(result.issues)}. Nothing was sent.`,
       { issues: result.issues },
     );
   }
 
-  #newMessage(body: Input, delay: Duration | undefined, priority: number | undefined, where: string): NewMessage {
+  #newMessage(body: Input, what: string, delay: Duration | undefined, priority: number | undefined, where: string): NewMessage {
     return {
-      body: encodeBody(body, this.name, this.#host.maxBodyBytes),
+      body: encodeBody(body, what, this.#host.maxBodyBytes),
       delay: delay === undefined ? 0 : parseDuration(delay, `${where}'s delay`),
       priority: priority === undefined ? 0 : checkInteger(priority, `${where}'s priority`, 0, MAX_PRIORITY),
     };

@@ -47,9 +47,9 @@ export interface StopOptions {
 }
 
 export interface WorkerEvents<T> {
-  /** A message was handled and acked. */
+  /** A handler returned. `message.outcome` is `acked`, unless the handler ended the lease another way. */
   done: [message: Message<T>];
-  /** A handler threw, or ran over its timeout. */
+  /** A handler threw, or ran over its timeout; `message.outcome` is `retried` or `dead`. */
   failed: [message: Message<T>, error: unknown];
   /** A message's lease was lost while it was handled. */
   lost: [message: Message<T>, error: LeaseLostError];
@@ -151,9 +151,21 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     // Two halves, so that the store hands out one while this process works on the other.
-    await Promise.all([this.#feed(signal, (limit) => Math.ceil(limit / 2)), this.#feed(signal, (limit) => Math.floor(limit / 2))]);
-    while (this.#running.size > 0) await Promise.race([Promise.all(this.#running.values()), this.#nextChange()]);
+    const feeding = Promise.all([this.#feed(signal, (limit) => Math.ceil(limit / 2)), this.#feed(signal, (limit) => Math.floor(limit / 2))]);
+    const told = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    await Promise.race([feeding, told]);
+    await this.#finished();
+    // What is still on its way is handed back when it comes. With the store away nothing comes.
+    const { promise: away, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#host.clock.after(AWAY_GRACE_MS, resolve);
+    await Promise.race([feeding, away]);
+    cancel();
+    await this.#finished();
     this.#cancelGrace?.();
+  }
+
+  async #finished(): Promise<void> {
+    while (this.#running.size > 0) await this.#nextChange();
   }
 
   /** Keeps up to its share of the concurrency busy. */
@@ -217,9 +229,9 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
     try {
       await this.#handler(message, new Context(message));
       cancelTimeout?.();
-      if (!message.ended) await message.ack();
-      if (message.lostBy === undefined) this.emit("done", message);
-      else this.emit("lost", message, message.lostBy);
+      if (message.outcome === undefined) await message.ack();
+      if (message.lostBy !== undefined) this.emit("lost", message, message.lostBy);
+      else this.emit("done", message);
     } catch (error) {
       cancelTimeout?.();
       await this.#failed(message, error);
@@ -235,11 +247,11 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
       return;
     }
     // A store's refusal of the ack is not the handler's failure; the lease runs out, and the message comes back.
-    if (error instanceof StoreError && message.ended) {
+    if (error instanceof StoreError && message.outcome !== undefined) {
       this.#problem(error);
       return;
     }
-    if (message.ended) return;
+    if (message.outcome !== undefined) return;
     try {
       await message.nack({ error });
       this.emit("failed", message, error);
@@ -251,7 +263,7 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
 
   /** The attempt has failed; the slot stays taken until the handler ends. */
   async #timedOut(message: Message<T>, timeout: number): Promise<void> {
-    if (message.ended) return;
+    if (message.outcome !== undefined) return;
     const error = new HandlerTimeoutError(
       `The handler of message ${message.id} in queue "${message.queue}" ran longer than its timeout of ${timeout} ms. ` +
         "Make it follow its signal, or give a longer timeout.",
@@ -268,7 +280,7 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
           `The worker of queue "${message.queue}" stopped before message ${message.id} was handled; the message was handed back.`,
         ),
       );
-      if (!message.ended) this.#giveBack(message);
+      if (message.outcome === undefined) this.#giveBack(message);
     }
     // What is being settled needs the store. If that is away, the leases tell when they run out.
     this.#cancelGrace = this.#host.clock.after(AWAY_GRACE_MS, () => {

@@ -150,7 +150,7 @@ export interface Store {
   extend(queue: string, leases: readonly Lease[], ms: number): Promise<readonly boolean[]>;
 
   /**
-   * Waits until there may be something to receive: a message was sent, became due or came back, or `timeout`
+   * Waits until there may be something to receive: a message was sent or came back, or `timeout`
    * milliseconds passed. May resolve for nothing. One new message ends one wait, not all. What falls due ends a wait two
    * seconds later at the latest, so that the messages of a holder that vanished are found by those who are idle.
    *

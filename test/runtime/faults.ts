@@ -149,4 +149,61 @@ export function faultCases(engine: Engine): void {
       assert.match(String(error), /could not be extended in time/);
     }),
   );
+
+  it(
+    "a waiting receive goes on after the connection broke",
+    withFaults(async (baton, store) => {
+      const queue = baton.queue<string>(freshName());
+      await queue.send("x");
+      store.failNext("exchange", { after: replyLost() });
+      const [message] = await queue.receive({ wait: "10s" });
+      assert.deepEqual([message?.body, message?.crashes], ["x", 0]);
+    }),
+  );
+
+  it(
+    "a receive ends with its signal also while the store is away, and what comes later goes back",
+    withFaults(async (baton, store) => {
+      const queue = baton.queue(freshName());
+      const { id } = await queue.send(1);
+      const back = gate();
+      const controller = new AbortController();
+      const called = gate();
+      store.failNext("exchange", { until: back.opened });
+      store.onCall = () => called.open();
+      const receiving = queue.receive({ signal: controller.signal });
+      await called.opened;
+      controller.abort(new Error("enough"));
+      await assert.rejects(receiving, { message: "enough" });
+      const released = gate();
+      store.onCall = () => store.count("exchange") === 2 && released.open();
+      back.open();
+      await released.opened;
+      const [again] = await queue.receive({ wait: "10s" });
+      assert.deepEqual([again?.id, again?.crashes, again?.failures], [id, 0, 0]);
+    }),
+  );
+
+  it(
+    "a worker stops in bounded time with the store away, idle or with a message",
+    withFaults(async (baton, store) => {
+      const queue = baton.queue(freshName());
+      const back = gate();
+      store.failNext("exchange", { until: back.opened });
+      await queue.work(() => {}).stop();
+      back.open();
+
+      const again = gate();
+      const handling = gate();
+      await queue.send(1);
+      const busy = queue.work(async () => {
+        handling.open();
+        await new Promise(() => {});
+      });
+      await handling.opened;
+      for (let i = 0; i < 3; i += 1) store.failNext("exchange", { until: again.opened });
+      await busy.stop({ grace: 0 });
+      again.open();
+    }),
+  );
 }

@@ -2,8 +2,9 @@ import type { Store } from "../../src/store/store.ts";
 
 type Verb = "send" | "exchange" | "extend" | "list" | "counts" | "get";
 
-/** What to do to a call: throw before it happens, throw after it happened (the reply is lost), or let it be. */
+/** What to do to a call: wait first (the store is away), throw before it happens, or throw after it happened (the reply is lost). */
 export interface Fault {
+  readonly until?: Promise<unknown>;
   readonly before?: Error;
   readonly after?: Error;
 }
@@ -47,6 +48,7 @@ export class FaultyStore implements Store {
     this.onCall?.();
     const place = this.#faults.findIndex((entry) => entry.verb === verb);
     const [entry] = place < 0 ? [] : this.#faults.splice(place, 1);
+    await entry?.fault.until;
     if (entry?.fault.before !== undefined) throw entry.fault.before;
     const reply = await run();
     if (entry?.fault.after !== undefined) throw entry.fault.after;

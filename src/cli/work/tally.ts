@@ -28,12 +28,17 @@ export class Tally {
   /** Listens to the worker. */
   follow(worker: Worker<unknown>, job: Job): void {
     worker.on("done", (message) => {
+      if (message.outcome === "released") {
+        this.back(message, undefined);
+        return;
+      }
       this.handled += 1;
-      this.#event("done", message, job.outcome(message));
+      if (message.outcome === "dead") this.dead += 1;
+      this.#event(message.outcome === "dead" ? "dead" : "done", message, job.outcome(message));
     });
     worker.on("failed", (message, error) => {
       this.failed += 1;
-      const dead = message.attempt >= this.#attempts;
+      const dead = message.outcome === "dead";
       if (dead) this.dead += 1;
       const text = error instanceof Error ? error.message : String(error);
       this.#event(dead ? "dead" : "failed", message, { error: text, ...job.outcome(message) });

@@ -1,7 +1,7 @@
 import { newTail } from "../../core/ids.ts";
 import type { Delivery, ExchangeReply, ExchangeRequest, Lease, Settlement } from "../store.ts";
 import type { Calls, KeyNames } from "./calls.ts";
-import { decodeRecord } from "./record.ts";
+import { decodeDelivery } from "./record.ts";
 import { asArray } from "./replies.ts";
 import { scripts } from "./scripts.ts";
 
@@ -43,7 +43,7 @@ export async function exchange(
   const settled = Array.from<boolean>({ length: settle.length }).fill(true);
   if (held !== "") [...ackPlaces, ...otherPlaces].forEach((place, i) => (settled[place] = String(held)[i] === "1"));
   const received: Delivery[] = [];
-  for (let i = 3; i + 1 < reply.length; i += 2) received.push(decodeRecord(String(reply[i]), String(reply[i + 1])));
+  for (let i = 3; i + 1 < reply.length; i += 2) received.push(decodeDelivery(String(reply[i]), String(reply[i + 1])));
   return { settled, received, more: more === 1, nextDue: Number(due) < 0 ? undefined : Number(due) };
 }
 

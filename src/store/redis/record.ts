@@ -59,6 +59,12 @@ export function decodeRecord(id: string, record: string): DecodedRecord {
   };
 }
 
+/** What a holder gets of a message. */
+export function decodeDelivery(id: string, record: string): Delivery {
+  const { body, priority, failures, crashes } = decodeRecord(id, record);
+  return { id, body, priority, failures, crashes };
+}
+
 function parseHead(text: string): Head | undefined {
   const head = parseJson(text);
   return typeof head === "object" && head !== null && !Array.isArray(head) && isHead(head) ? head : undefined;

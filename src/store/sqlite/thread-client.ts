@@ -43,7 +43,12 @@ export class ThreadClient {
 
   /** Opens the database. @throws the error users get. */
   async open(): Promise<void> {
-    await this.#start();
+    this.hold();
+    try {
+      await this.#start();
+    } finally {
+      this.release();
+    }
   }
 
   /** Asks the thread. @throws the error users get. */
