@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Baton, connect } from "../../src/index.ts";
 import { within } from "../support/until.ts";
@@ -25,6 +26,12 @@ export interface RunOptions {
   readonly uid?: number;
 }
 
+const running = new Set<ChildProcessWithoutNullStreams>();
+// A test that failed may have left its process running, which would keep this file's process from ending.
+after(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** A `baton` that runs. */
 export class Cli {
   readonly child: ChildProcessWithoutNullStreams;
@@ -49,8 +56,12 @@ export class Cli {
     });
     this.child.stdin.on("error", () => {});
     if (input !== null) this.child.stdin.end(input);
+    running.add(this.child);
     this.#ended = new Promise((resolve) => {
-      this.child.once("close", (code, signal) => resolve({ code, signal, stdout: this.#stdout, stderr: this.#stderr }));
+      this.child.once("close", (code, signal) => {
+        running.delete(this.child);
+        resolve({ code, signal, stdout: this.#stdout, stderr: this.#stderr });
+      });
     });
   }
 

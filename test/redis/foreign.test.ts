@@ -124,13 +124,13 @@ describe("what others wrote", () => {
     assert.deepEqual(handled, ["good", "also good"]);
   });
 
-  test("an error's text that Lua could not read is kept like any other", async () => {
+  test("an error's text that UTF-8 has no form for is made well-formed and kept", async () => {
     const queue = baton.queue("surrogate", { attempts: 1 });
     const { id } = await queue.send(1);
     const [message] = await queue.receive();
     await message?.nack({ error: new Error('half a pair \ud800, a "quote"\n and \0') });
     const found = await queue.get(id);
     assert.equal(found?.state, "dead");
-    assert.equal(found?.error?.message, 'half a pair \ud800, a "quote"\n and \0');
+    assert.equal(found?.error?.message, 'half a pair \ufffd, a "quote"\n and \0');
   });
 });
