@@ -45,6 +45,7 @@ export interface ConnectionOptions {
 export const RECONNECT_BASE_MS = 50;
 export const RECONNECT_CAP_MS = 2000;
 const ATTEMPT_TIMEOUT_MS = 5000;
+const SHORT_ATTEMPT_MS = 250;
 
 /**
  * One connection that mends itself: it reconnects for ever with jitter, asks anew where to each time, and notices when the
@@ -71,7 +72,7 @@ export class Connection implements Line {
   /** Connects in the background. */
   static start(options: ConnectionOptions): Connection {
     const connection = new Connection(options);
-    void connection.#reconnect();
+    void connection.#reconnect(false);
     return connection;
   }
 
@@ -84,15 +85,19 @@ export class Connection implements Line {
   static async open(options: ConnectionOptions): Promise<Connection> {
     const connection = new Connection(options);
     const deadline = performance.now() + options.connectTimeout;
+    let why: unknown;
     for (let attempt = 0; ; attempt += 1) {
+      const left = Math.max(1, deadline - performance.now());
       try {
-        await connection.#connect(Math.max(1, Math.min(deadline - performance.now(), ATTEMPT_TIMEOUT_MS)));
+        await connection.#connect(Math.min(left, ATTEMPT_TIMEOUT_MS));
         return connection;
       } catch (error) {
         if (isFinal(error)) throw error;
+        // What an attempt that had hardly any time says is less than what one before said.
+        if (why === undefined || left > SHORT_ATTEMPT_MS) why = error;
         const wait = fullJitter(attempt, RECONNECT_BASE_MS, RECONNECT_CAP_MS);
         if (performance.now() + wait < deadline) await pause(wait, connection.#stop.signal);
-        else throw unreachable(options, error);
+        else throw unreachable(options, why);
       }
     }
   }
@@ -116,7 +121,7 @@ export class Connection implements Line {
         if (misplaced || !(error instanceof ErrorReply)) this.#lost(client, error);
         if (error instanceof ErrorReply) {
           await pause(fullJitter(attempt, RECONNECT_BASE_MS, RECONNECT_CAP_MS), this.#stop.signal);
-        } else if (repeat === "once" && !neverLeft(error)) throw unknown(this.#options.target.display, this.#lostBy);
+        } else if (repeat === "once" && !neverLeft(error)) throw unknownOutcome(this.#options.target.display, this.#lostBy);
       }
     }
   }
@@ -169,16 +174,17 @@ export class Connection implements Line {
     this.#ready.promise.catch(() => {});
     client.destroy();
     this.#options.onAvailability?.(error instanceof Error ? error : new Error(String(error)));
-    void this.#reconnect();
+    void this.#reconnect(true);
   }
 
-  async #reconnect(): Promise<void> {
+  /** @param again whether there was a connection before. */
+  async #reconnect(again: boolean): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
-      await pause(fullJitter(attempt, RECONNECT_BASE_MS, RECONNECT_CAP_MS), this.#stop.signal);
+      if (again || attempt > 0) await pause(fullJitter(attempt, RECONNECT_BASE_MS, RECONNECT_CAP_MS), this.#stop.signal);
       if (this.#stop.signal.aborted) return;
       try {
         await this.#connect(ATTEMPT_TIMEOUT_MS);
-        this.#options.onAvailability?.(undefined);
+        if (again) this.#options.onAvailability?.(undefined);
         return;
       } catch {
         // Whatever it was, also a refused login: an operator may be mending it. Calls wait, and the next attempt tells.
@@ -196,7 +202,8 @@ function closed(): ClosedError {
   return new ClosedError("This connection was closed.");
 }
 
-function unknown(where: string, cause: unknown): StoreUnavailableError {
+/** The connection broke before the reply came. */
+export function unknownOutcome(where: string, cause: unknown): StoreUnavailableError {
   return new StoreUnavailableError(
     `The connection to ${where} broke before the reply came (${messageOf(cause)}); whether the call took effect is unknown.`,
     "unknown",

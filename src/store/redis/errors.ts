@@ -54,6 +54,13 @@ export function fromReply(error: ErrorReply, what: string, location: string): Ba
       cause,
     );
   }
+  if (/^(MOVED|ASK|CROSSSLOT)\b/.test(text)) {
+    return new StoreError(
+      "BATON_STORE_UNSUPPORTED",
+      `${location} is a node of a cluster, and has not all of ${what}: ${text}. Connect with redis+cluster:// instead.`,
+      cause,
+    );
+  }
   if (/^(MISCONF|NOREPLICAS)\b/.test(text)) {
     return new StoreError(
       "BATON_STORE_READ_ONLY",

@@ -1,6 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
 import { ClosedError } from "../../core/errors.ts";
-import { randomText } from "../../core/ids.ts";
 import type {
   Counts,
   ExchangeReply,
@@ -14,16 +13,18 @@ import type {
   StoredMessage,
 } from "../store.ts";
 import { Calls, loadScripts } from "./calls.ts";
+import { ClusterWakes } from "./cluster-wakes.ts";
+import { Cluster } from "./cluster.ts";
 import { Connection, type Line } from "./connection.ts";
 import { exchange, extend } from "./exchanging.ts";
 import { inspectServer } from "./inspect.ts";
-import { nudgeKey } from "./keys.ts";
 import { counts, get, list } from "./reading.ts";
 import { Registry } from "./registry.ts";
 import { send } from "./sending.ts";
 import { findMaster } from "./sentinel.ts";
-import { parseRedisUrl, type RedisTarget } from "./url.ts";
-import { BLOCK_SECONDS, type WakeHost, WakeLoop } from "./wake.ts";
+import { SingleWakes } from "./single-wakes.ts";
+import { type Address, parseRedisUrl, type RedisTarget } from "./url.ts";
+import { BLOCK_SECONDS, type Waker } from "./wake.ts";
 
 export interface RedisStoreOptions {
   /** See parseRedisUrl. */
@@ -43,7 +44,7 @@ type AvailabilityListener = (lost: Error | undefined) => void;
 const SILENCE_LIMIT_MS = 10_000;
 
 /**
- * Opens the Redis engine: one connection for commands, one for wake-ups.
+ * Opens the Redis engine.
  *
  * @throws UsageError `BATON_STORE_URL_INVALID`
  * @throws StoreUnreachableError, or StoreError `BATON_STORE_DENIED` or `BATON_STORE_UNSUPPORTED`
@@ -52,50 +53,30 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   const { prefix, connectTimeout, silenceLimit = SILENCE_LIMIT_MS } = options;
   const target = parseRedisUrl(options.url);
   const listeners = new Set<AvailabilityListener>();
-  const locate = target.kind === "sentinel" ? (timeout: number) => findMaster(target, timeout) : () => Promise.resolve(target.addresses[0]);
-  const shared = { target, locate, connectTimeout, silenceLimit };
-  const commands = await Connection.open({
-    ...shared,
-    prepare: loadScripts,
-    onAvailability: (lost) => {
-      registry.forget();
-      for (const listener of listeners) listener(lost);
-    },
-  });
+  const onAvailability = (lost: Error | undefined): void => {
+    registry.forget();
+    for (const listener of listeners) listener(lost);
+  };
+  const shared = { target, connectTimeout, silenceLimit, onAvailability };
+  const commands = target.kind === "cluster" ? await Cluster.open(shared) : await Connection.open({ ...shared, locate: locator(target), prepare: loadScripts });
   const calls = new Calls(commands, prefix, target.display);
   const registry = new Registry(calls, prefix);
   try {
     await inspectServer(commands, target);
-    // Its connection can tell it something only once it is there.
-    const late: { wake?: WakeLoop } = {};
-    const wakeUps = await Connection.open({
-      ...shared,
-      silenceLimit: silenceLimit + BLOCK_SECONDS * 1000,
-      onInvalidate: (key) => {
-        if (key === undefined) registry.forget();
-        late.wake?.invalidate(key);
-      },
-      onAvailability: (lost) => {
-        if (lost === undefined) late.wake?.reset();
-      },
-    });
-    const wake = new WakeLoop(wakeUps, wakeHost(commands, prefix, nudgeKey(prefix, randomText(12))));
-    late.wake = wake;
-    return new RedisStore({ target, calls, registry, commands, wakeUps, wake, listeners });
+    const wakeOptions = { target, connectTimeout, prefix, silenceLimit: silenceLimit + BLOCK_SECONDS * 1000 };
+    const wakes =
+      commands instanceof Cluster
+        ? new ClusterWakes({ ...wakeOptions, cluster: commands })
+        : await SingleWakes.open({ ...wakeOptions, locate: locator(target), line: commands, onFlush: () => registry.forget() });
+    return new RedisStore({ target, calls, registry, commands, wakes, listeners });
   } catch (error) {
     await commands.close();
     throw error;
   }
 }
 
-/** What a wake loop needs of the other connection. */
-function wakeHost(line: Line, prefix: string, nudge: string): WakeHost {
-  const push = async (key: string, expire?: number): Promise<void> => {
-    const sent = [line.send(["RPUSH", key, "1"], "once", key)];
-    if (expire !== undefined) sent.push(line.send(["PEXPIRE", key, String(expire)], "once", key));
-    await Promise.all(sent);
-  };
-  return { prefix, nudgeKey: nudge, push };
+function locator(target: RedisTarget): (timeout: number) => Promise<Address> {
+  return target.kind === "sentinel" ? (timeout) => findMaster(target, timeout) : () => Promise.resolve(target.addresses[0]);
 }
 
 interface Parts {
@@ -103,8 +84,7 @@ interface Parts {
   readonly calls: Calls;
   readonly registry: Registry;
   readonly commands: Line;
-  readonly wakeUps: Connection;
-  readonly wake: WakeLoop;
+  readonly wakes: Waker;
   readonly listeners: Set<AvailabilityListener>;
 }
 
@@ -128,8 +108,9 @@ class RedisStore implements Store {
     return extend(this.#parts.calls, queue, leases, ms);
   }
 
-  wait(queue: string, timeout: number, signal: AbortSignal): Promise<void> {
-    return this.#parts.wake.wait(queue, timeout, signal);
+  async wait(queue: string, timeout: number, signal: AbortSignal): Promise<void> {
+    if (this.#closed !== undefined) throw closed();
+    return this.#parts.wakes.wait(queue, timeout, signal);
   }
 
   get(queue: string, ids: readonly string[]): Promise<readonly (StoredMessage | undefined)[]> {
@@ -163,15 +144,17 @@ class RedisStore implements Store {
   }
 
   async #close(): Promise<void> {
-    const { commands, wakeUps, wake } = this.#parts;
-    const ended = wake.close();
-    await Promise.all([commands.close(), wakeUps.close()]);
-    await ended;
+    const { commands, wakes } = this.#parts;
+    await Promise.all([wakes.close(), commands.close()]);
   }
 
   #noted(queue: string): Calls {
-    if (this.#closed !== undefined) throw new ClosedError("This connection was closed.");
+    if (this.#closed !== undefined) throw closed();
     this.#parts.registry.note(queue);
     return this.#parts.calls;
   }
+}
+
+function closed(): ClosedError {
+  return new ClosedError("This connection was closed.");
 }

@@ -39,7 +39,7 @@ export async function ask(
   timeout: number,
 ): Promise<unknown> {
   const over = AbortSignal.timeout(Math.ceil(timeout));
-  const client: Client = await dial({ address, target, timeout, signal: over, onLost: () => {} });
+  const client: Client = await dial({ address, target, timeout, signal: new AbortController().signal, onLost: () => {} });
   // A destroyed client rejects what is in flight.
   const stop = (): void => client.destroy();
   over.addEventListener("abort", stop);

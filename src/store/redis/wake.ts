@@ -1,6 +1,6 @@
 import { ErrorReply } from "@redis/client";
 import { ClosedError } from "../../core/errors.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Line } from "./connection.ts";
 import { pause } from "./pause.ts";
 import { scripts } from "./scripts.ts";
 import { LONGEST_TIMER_MS, Watch } from "./watch.ts";
@@ -17,6 +17,14 @@ const INBOX_SPREAD_MS = 20;
 const SETTLE_MS = 800;
 const NUDGE_EVERY_MS = 4000;
 
+/** Wakes those who wait. */
+export interface Waker {
+  /** See Store.wait. */
+  wait(queue: string, timeout: number, signal: AbortSignal): Promise<void>;
+  /** Rejects all waits with ClosedError. */
+  close(): Promise<void>;
+}
+
 /** What a wake loop needs besides its connection. */
 export interface WakeHost {
   readonly prefix: string;
@@ -24,6 +32,16 @@ export interface WakeHost {
   readonly nudgeKey: string;
   /** Pushes to a list over another connection. `expire`: milliseconds after which the list may go. */
   push(key: string, expire?: number): Promise<unknown>;
+}
+
+/** @param line where the keys can be pushed to, over another connection. */
+export function wakeHost(line: Line, prefix: string, nudge: string): WakeHost {
+  const push = async (key: string, expire?: number): Promise<void> => {
+    const sent = [line.send(["RPUSH", key, "1"], "once", key)];
+    if (expire !== undefined) sent.push(line.send(["PEXPIRE", key, String(expire)], "once", key));
+    await Promise.all(sent);
+  };
+  return { prefix, nudgeKey: nudge, push };
 }
 
 /**
@@ -39,7 +57,7 @@ export interface WakeHost {
  *   wakes somebody within milliseconds. After any other change it reads again a second or two later, or when the blocking
  *   command ends: a lease was taken that may run out, or a token went down with the process that had it.
  */
-export class WakeLoop {
+export class WakeLoop implements Waker {
   readonly #connection: Connection;
   readonly #host: WakeHost;
   readonly #watches = new Map<string, Watch>();
@@ -55,11 +73,6 @@ export class WakeLoop {
   constructor(connection: Connection, host: WakeHost) {
     this.#connection = connection;
     this.#host = host;
-  }
-
-  /** Whether nobody waits. */
-  get idle(): boolean {
-    return this.#waitedFor().length === 0;
   }
 
   async wait(queue: string, timeout: number, signal: AbortSignal): Promise<void> {
