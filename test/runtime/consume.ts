@@ -38,8 +38,8 @@ export function consumeCases(engine: Engine): void {
     withBaton(engine, async (baton) => {
       const queue = baton.queue(freshName());
       await queue.send(1);
-      for await (const message of queue.consume({ lease: 120 })) {
-        assert.deepEqual(await queue.receive({ wait: 300 }), []);
+      for await (const message of queue.consume({ lease: 700 })) {
+        assert.deepEqual(await queue.receive({ wait: 1400 }), []);
         await message.ack();
         break;
       }

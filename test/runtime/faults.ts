@@ -54,7 +54,7 @@ export function faultCases(engine: Engine): void {
       const extended = gate();
       const sizes = (): number[] => store.calls.filter(({ verb }) => verb === "extend").map(({ size }) => size);
       store.onCall = () => sizes().length === 2 && extended.open();
-      const worker = queue.work((_message, { signal }) => aborted(signal), { concurrency: 30, lease: 300 });
+      const worker = queue.work((_message, { signal }) => aborted(signal), { concurrency: 30, lease: 2000 });
       await extended.opened;
       await worker.stop({ grace: 0 });
       assert.deepEqual(sizes().slice(0, 2), [30, 30]);

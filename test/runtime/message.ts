@@ -125,9 +125,9 @@ export function messageCases(engine: Engine): void {
     withBaton(engine, async (baton) => {
       const queue = baton.queue(freshName());
       await queue.send(1);
-      const message = one(await queue.receive({ lease: 60 }));
+      const message = one(await queue.receive({ lease: 800 }));
       await message.extend("1m");
-      assert.deepEqual(await queue.receive({ wait: 120 }), []);
+      assert.deepEqual(await queue.receive({ wait: 1000 }), []);
       await message.ack();
     }),
   );

@@ -148,11 +148,11 @@ export function workerCases(engine: Engine): void {
           started.open();
           await finish.opened;
         },
-        { lease: 150 },
+        { lease: 700 },
       );
       await started.opened;
-      // Another receiver looks again and again for three times the lease.
-      assert.deepEqual(await baton.queue(queue.name).receive({ wait: 450 }), []);
+      // Another receiver looks for twice the lease.
+      assert.deepEqual(await baton.queue(queue.name).receive({ wait: 1400 }), []);
       const held = await queue.get(id);
       assert.deepEqual([held?.state, held?.crashes], ["active", 0]);
       const done = once(worker, "done");
@@ -174,7 +174,8 @@ export function workerCases(engine: Engine): void {
           await store.exchange(queue.name, { settle: [{ kind: "ack", id, token }], crashLimit: 3 });
           assert.ok((await reason) instanceof LeaseLostError);
         },
-        { lease: 90 },
+        // Long enough not to run out before that, on a machine that is busy with other tests.
+        { lease: 2500 },
       );
       const [message, error] = await once(worker, "lost");
       assert.equal((message as { id: string }).id, id);
