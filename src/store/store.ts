@@ -151,7 +151,7 @@ export interface Store {
 
   /**
    * Waits until there may be something to receive: a message was sent or came back, or `timeout`
-   * milliseconds passed. May resolve for nothing. One new message ends one wait, not all. What falls due ends a wait two
+   * milliseconds passed. May resolve for nothing. One new message ends one wait, not all. What falls due ends a wait
    * seconds later at the latest, so that the messages of a holder that vanished are found by those who are idle.
    *
    * @throws the signal's reason when it aborts.

@@ -107,7 +107,7 @@ export class WakeLoop implements Waker {
     }
   }
 
-  /** The server says that a key read here has changed; undefined: any may have. */
+  /** The server says that a key read here has changed; undefined stands for all of them. */
   invalidate(key: string | undefined): void {
     if (key === undefined) return this.reset();
     const told = this.#told.get(key);
