@@ -87,6 +87,9 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
   #concurrency: number;
   /** Asked for and not yet arrived. */
   #requested = 0;
+  /** Handlers that run. */
+  #handling = 0;
+  /** Messages whose handler runs, or that are being settled. */
   readonly #running = new Map<Message<T>, Promise<void>>();
   readonly #stopping = new AbortController();
   readonly #warned = new Set<string>();
@@ -171,7 +174,7 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
   /** Keeps up to its share of the concurrency busy. */
   async #feed(signal: AbortSignal, shareOf: (limit: number) => number): Promise<void> {
     while (!signal.aborted) {
-      const free = Math.min(shareOf(this.#concurrency), this.#concurrency - this.#running.size - this.#requested);
+      const free = Math.min(shareOf(this.#concurrency), this.#concurrency - this.#handling - this.#requested);
       if (free <= 0) {
         await this.#nextChange();
         continue;
@@ -227,7 +230,7 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
     this.#host.keeper.keep(message, lease);
     const cancelTimeout = timeout === undefined ? undefined : this.#host.clock.after(timeout, () => void this.#timedOut(message, timeout));
     try {
-      await this.#handler(message, new Context(message));
+      await this.#handled(message);
       cancelTimeout?.();
       if (message.outcome === undefined) await message.ack();
       if (message.lostBy !== undefined) this.emit("lost", message, message.lostBy);
@@ -237,6 +240,17 @@ export class Worker<T = unknown> extends EventEmitter<WorkerEvents<T>> {
       await this.#failed(message, error);
     } finally {
       this.#host.keeper.drop(message);
+    }
+  }
+
+  /** Runs the handler. Its slot is free when it ends, not when the store has been told, so that the next receive rides along with the ack. */
+  async #handled(message: Message<T>): Promise<void> {
+    this.#handling += 1;
+    try {
+      await this.#handler(message, new Context(message));
+    } finally {
+      this.#handling -= 1;
+      this.#changed();
     }
   }
 

@@ -19,7 +19,7 @@ import type { Harness } from "./harness.ts";
 /** A lease nothing outlives by accident, in milliseconds. */
 export const LONG = 600_000;
 /** A lease or a delay that is over after {@link Bench.outlast}, in milliseconds. On some engines it has to be waited for. */
-export const SHORT = 25;
+export const SHORT = 50;
 export const CRASH_LIMIT = 3;
 
 export const ERROR: ErrorRecord = { name: "TypeError", message: "no such address", stack: "TypeError: no such address\n    at send" };

@@ -47,6 +47,17 @@ export function faultCases(engine: Engine): void {
   );
 
   it(
+    "one at a time, an ack and the next receive share a call",
+    withFaults(async (baton, store) => {
+      const queue = baton.queue<number>(freshName());
+      await queue.sendMany(Array.from({ length: 100 }, (_, body) => ({ body })));
+      await queue.work(() => {}, { untilEmpty: true }).stopped;
+      // One to begin with, one for each message, and a few that find nothing.
+      assert.ok(store.count("exchange") <= 105, `${store.count("exchange")} exchanges`);
+    }),
+  );
+
+  it(
     "all of a worker's leases are extended in one call",
     withFaults(async (baton, store) => {
       const queue = baton.queue<number>(freshName());
